@@ -53,3 +53,12 @@ func (e *TooLargeError) Error() string {
 
 // Unwrap makes errors.Is(err, ErrTooLarge) true.
 func (e *TooLargeError) Unwrap() error { return ErrTooLarge }
+
+// Must returns v, or panics with err. It is for the start of a program, where a
+// configuration that is wrong should end it.
+func Must[V any](v V, err error) V {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
