@@ -1,6 +1,7 @@
 package signet
 
 import (
+	"net"
 	"net/http"
 	"strings"
 )
@@ -36,14 +37,30 @@ func (m *Manager[T]) keepPrivate(h http.Header, r *http.Request) {
 			}
 		}
 	}
+	targeted := targetedFields(h)
+	narrowed = narrowed || len(targeted) > 0
 	if narrowed && m.cfg.DangerouslyAllowSharedCaching {
 		return
+	}
+	for _, name := range targeted {
+		delete(h, name)
 	}
 	h["Cache-Control"] = []string{strings.Join(append([]string{"private", `no-cache="Set-Cookie"`}, kept...), ", ")}
 	if narrowed {
 		m.observe(r.Context(), Event{Kind: "made-private", Path: pathOf(r)})
-		m.warnOnce(r.Context(), "signet: a response that sets a session cookie said Cache-Control: public or s-maxage; both were removed, since a shared cache would give this visitor's session to others", "path", pathOf(r))
+		m.warnOnce(r.Context(), "signet: a response that sets a session cookie said Cache-Control: public or s-maxage, or had a field for a CDN alone; these were removed, since a shared cache would give this visitor's session to others", "path", pathOf(r))
 	}
+}
+
+// targetedFields are those that a content delivery network obeys instead of Cache-Control: RFC 9213
+// and the Surrogate-Control from before it.
+func targetedFields(h http.Header) (names []string) {
+	for name := range h {
+		if name == "Surrogate-Control" || strings.HasSuffix(name, "Cdn-Cache-Control") {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // warnLarge says once, before a proxy does with a 502, that the response header grows large.
@@ -60,4 +77,21 @@ func (m *Manager[T]) warnLarge(h http.Header, r *http.Request) {
 	m.observe(r.Context(), Event{Kind: "large-response", Bytes: size, Path: pathOf(r)})
 	m.warnOnce(r.Context(), "signet: the response header is over 4,000 octets; a stock nginx or ingress-nginx in front answers 502: raise proxy_buffer_size to 16k with proxy_buffers 8 16k there, or keep less in the session",
 		"bytes", size, "path", pathOf(r))
+}
+
+// warnPlain says once what a developer with Safari would search for long. Behind a proxy that ends
+// TLS every request is plain too, so only this machine's own names tell.
+func (m *Manager[T]) warnPlain(r *http.Request) {
+	if r.TLS != nil || m.cfg.Cookie.DangerouslyAllowHTTP || !isLocal(r.Host) || r.Header["X-Forwarded-Proto"] != nil || r.Header["Forwarded"] != nil {
+		return
+	}
+	m.warnOnce(r.Context(), "signet: a Secure cookie was set over plain HTTP on this machine; Chromium and Firefox keep it, Safari drops it: serve HTTPS in development (signet demo -tls shows how), or set Cookie.DangerouslyAllowHTTP there")
+}
+
+func isLocal(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	ip := net.ParseIP(strings.Trim(host, "[]"))
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
 }

@@ -216,7 +216,9 @@ func (c *codec[T]) knows(name string) bool {
 	quoted, _ := json.Marshal(name)
 	dec := json.NewDecoder(bytes.NewReader(slices.Concat([]byte("{"), quoted, []byte(":null}"))))
 	dec.DisallowUnknownFields()
-	return dec.Decode(new(T)) == nil
+	err := dec.Decode(new(T))
+	// A field whose own UnmarshalJSON refuses null is known all the same.
+	return err == nil || !strings.HasPrefix(err.Error(), "json: unknown field ")
 }
 
 // largest names the biggest top-level members of a session that does not fit.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -302,16 +303,31 @@ func (c *cookie) expireTwins(lines []string, which carried) []string {
 	return twin.expire(lines, which)
 }
 
-// withoutOwn returns lines without those that set a cookie of ours, in place.
-// Other cookies of the response stay as they are.
-func (c *cookie) withoutOwn(lines []string) []string {
-	kept := lines[:0]
-	for _, line := range lines {
-		if _, _, ours := c.index(line); !ours {
+// replaceLines returns old followed by lines, without those of old that set a cookie which one
+// of lines sets again. A browser keys on the name and on Partitioned, and so does this;
+// other cookies of the response, and what an earlier save of it wrote, stay.
+func replaceLines(old, lines []string) []string {
+	kept := make([]string, 0, len(old)+len(lines))
+	for _, line := range old {
+		name, _, _ := strings.Cut(line, "=")
+		if !slices.ContainsFunc(lines, func(l string) bool {
+			again, _, _ := strings.Cut(l, "=")
+			return again == name && isPartitioned(l) == isPartitioned(line)
+		}) {
 			kept = append(kept, line)
 		}
 	}
-	return kept
+	return append(kept, lines...)
+}
+
+func isPartitioned(line string) bool {
+	_, attributes, _ := strings.Cut(line, ";")
+	for a := range strings.SplitSeq(attributes, ";") {
+		if strings.EqualFold(strings.TrimSpace(a), "Partitioned") {
+			return true
+		}
+	}
+	return false
 }
 
 // index tells which of our cookies text begins with, as "NAME=", "NAME.3=" or "NAME.t=", and
@@ -339,7 +355,7 @@ func (c *cookie) index(text string) (i int, rest string, ours bool) {
 // Bounds of reading a stranger's Cookie fields.
 const (
 	maxScan        = 64 << 10 // bytes of Cookie fields that are looked at
-	maxOccurrences = 64       // of our name in them
+	maxOccurrences = 64       // of our cookies in them
 	maxHeads       = 4        // tokens that are opened
 	maxParts       = 32       // different further cookies that are looked at
 )
@@ -371,14 +387,16 @@ func (c *cookie) read(fields []string, in *received) {
 	for _, field := range fields {
 		field = field[:min(len(field), scan)]
 		scan -= len(field)
-		for at := 0; occurrences < maxOccurrences; occurrences++ {
+		for at := 0; occurrences < maxOccurrences; {
 			next := strings.Index(field[at:], c.name)
 			if next < 0 {
 				break
 			}
 			at += next
+			// Only ours count: the name within another cookie's value must not hide them.
 			if i, value, ours := c.index(field[at:]); ours && startsPair(field[:at]) {
 				in.add(i, cutValue(value))
+				occurrences++
 			}
 			at += len(c.name)
 		}
@@ -462,6 +480,9 @@ func (in *received) token(head string) (string, error) {
 		}
 		pieces[p.index] = data
 		size += len(data)
+	}
+	if size > maxToken {
+		return "", ErrInvalid // before anything of that size is allocated
 	}
 	var b strings.Builder
 	for _, piece := range pieces[:count] {

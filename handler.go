@@ -91,10 +91,8 @@ func (x *exchange[T]) get(ctx context.Context) *Session[T] {
 		x.session = x.m.Load(x.outer)
 		x.session.done = x.begun
 	}
-	if end, ok := ctx.Deadline(); ok {
-		if own, has := x.outer.Context().Deadline(); !has || !own.Equal(end) {
-			x.derived = ctx
-		}
+	if _, ends := ctx.Deadline(); ends && ctx != context.Context(&x.ctx) {
+		x.derived = ctx
 	}
 	return x.session
 }
@@ -119,9 +117,9 @@ func (x *exchange[T]) begin() error {
 		x.m.warnOnce(x.outer.Context(), "signet: a handler that timed out may still be using its session, which was not saved; put http.TimeoutHandler outside of signet's Handler", "path", pathOf(&x.req))
 		return nil
 	}
+	x.mu.Unlock() // an Observer may call Get
 	x.failed = x.m.save(x.w.Header(), &x.req, s)
 	s.done = true
-	x.mu.Unlock()
 	if x.failed != nil {
 		x.answerFailure()
 	}
@@ -161,9 +159,9 @@ func (x *exchange[T]) finish() {
 		return
 	}
 	x.mu.Lock()
-	defer x.mu.Unlock()
-	s := x.session
-	if s == nil || x.failed != nil || x.abandoned() {
+	s, gone := x.session, x.abandoned()
+	x.mu.Unlock()
+	if s == nil || gone {
 		return
 	}
 	if s.late || x.changedLate(s) {

@@ -25,6 +25,7 @@ type Event struct {
 	//	lost            a change came after the response had begun: Path
 	//	abandoned       a timed-out handler still had the session: Path
 	//	too-large       a change was over the budget: Err
+	//	unsaved         a change could not be encoded or sealed: Err
 	//	clamped         the session will end early, with the key that sealed it: KeyID
 	//	large-response  the response header is over 4,000 octets: Bytes
 	//	made-private    the handler's public Cache-Control was narrowed
@@ -38,7 +39,7 @@ type Event struct {
 }
 
 // LogObserver logs every event at debug level, and at warning level those that cost a
-// visitor something: withheld, lost, abandoned, too-large, clamped, large-response.
+// visitor something: withheld, lost, abandoned, too-large, unsaved, clamped, large-response.
 func LogObserver(log *slog.Logger) Observer { return logObserver{log} }
 
 type logObserver struct{ log *slog.Logger }
@@ -46,7 +47,7 @@ type logObserver struct{ log *slog.Logger }
 func (o logObserver) Observe(ctx context.Context, e Event) {
 	level := slog.LevelDebug
 	switch e.Kind {
-	case "withheld", "lost", "abandoned", "too-large", "clamped", "large-response":
+	case "withheld", "lost", "abandoned", "too-large", "unsaved", "clamped", "large-response":
 		level = slog.LevelWarn
 	}
 	if !o.log.Enabled(ctx, level) {

@@ -343,7 +343,7 @@ func (s *Session[T]) adopt(r *http.Request, o opened) error {
 	m := s.m
 	data, err := m.codec.decode(o.data)
 	if err != nil {
-		return ErrInvalid
+		return m.unreadable(o)
 	}
 	s.touched, err = m.lastTouch(&s.in, o)
 	if err != nil {
@@ -359,6 +359,29 @@ func (s *Session[T]) adopt(r *http.Request, o opened) error {
 	m.observe(r.Context(), Event{Kind: "opened", KeyID: s.keyID, Format: s.format})
 	return nil
 }
+
+// unreadable says that a good session does not decode as a T: another version of the program
+// wrote it. While that version may still be rolling out, which is as long as a ring may take to
+// reach every instance, this one must not overwrite what the other wrote.
+func (m *Manager[T]) unreadable(o opened) error {
+	g, err := m.keys.state()
+	if err != nil {
+		return err
+	}
+	recent := o.issued >= m.keys.now().Unix()-seconds(g.policy.propagation())-seconds(g.policy.skew())
+	return &unreadableError{target: fmt.Sprintf("%T", *new(T)), recent: recent}
+}
+
+type unreadableError struct {
+	target string
+	recent bool
+}
+
+func (e *unreadableError) Error() string {
+	return "signet: the session's data does not decode as " + e.target + "; keep the JSON types of its fields, or give a changed one a new name"
+}
+
+func (e *unreadableError) Unwrap() error { return ErrInvalid }
 
 // validate asks the application. A session that it refuses leaves nothing behind.
 func (s *Session[T]) validate(r *http.Request) error {
@@ -422,6 +445,9 @@ func worse(a, b error) error {
 // a future time, within the policy's propagation and skew), or the browser kept the
 // cookie back because another site sent the request. Renew and Destroy are written all the same.
 func (m *Manager[T]) withholds(r *http.Request, in *received, err error) error {
+	if other, ok := err.(*unreadableError); ok && other.recent {
+		return err
+	}
 	switch err {
 	case ErrClockSkew:
 		return err
@@ -515,7 +541,11 @@ func (m *Manager[T]) Save(w http.ResponseWriter, r *http.Request, s *Session[T])
 func (m *Manager[T]) save(h http.Header, r *http.Request, s *Session[T]) error {
 	lines, err := m.lines(r, s)
 	if err != nil {
-		m.observe(r.Context(), Event{Kind: "too-large", Err: err, Path: pathOf(r)})
+		kind := "unsaved"
+		if errors.Is(err, ErrTooLarge) {
+			kind = "too-large"
+		}
+		m.observe(r.Context(), Event{Kind: kind, Err: err, Path: pathOf(r)})
 		return err
 	}
 	addVary(h)
@@ -525,18 +555,11 @@ func (m *Manager[T]) save(h http.Header, r *http.Request, s *Session[T]) error {
 		}
 		return nil
 	}
-	h["Set-Cookie"] = append(m.withoutOwn(h["Set-Cookie"]), lines...)
+	h["Set-Cookie"] = replaceLines(h["Set-Cookie"], lines)
 	m.keepPrivate(h, r)
 	m.warnLarge(h, r)
+	m.warnPlain(r)
 	return nil
-}
-
-func (m *Manager[T]) withoutOwn(lines []string) []string {
-	lines = m.cookie.withoutOwn(lines)
-	for _, c := range m.previous {
-		lines = c.withoutOwn(lines)
-	}
-	return lines
 }
 
 // lines decides whether the session is written, and returns the Set-Cookie lines.
@@ -642,13 +665,12 @@ func (m *Manager[T]) expireOld(lines []string, s *Session[T]) []string {
 	return lines
 }
 
-// clearLines expires everything that the browser may hold of the session.
+// clearLines expires everything that the browser may hold of the session. That is its
+// first cookie even where the request brought none: another site's log-out request
+// carries no Lax cookie, and without the first the others mean nothing.
 func (m *Manager[T]) clearLines(r *http.Request, s *Session[T]) []string {
-	gone := s.in.carried
-	if s.raw != nil || m.cookie.partitioned {
-		gone |= 1
-	}
-	if gone != 0 && m.cfg.IdleTimeout > 0 {
+	gone := s.in.carried | 1
+	if m.cfg.IdleTimeout > 0 {
 		gone |= 1 << touchIndex
 	}
 	lines := m.cookie.expireTwins(m.cookie.expire(nil, gone), gone)
