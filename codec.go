@@ -81,7 +81,11 @@ func (c *codec[T]) encode(v T) ([]byte, error) {
 	if err := enc.Encode(v); err != nil {
 		return nil, err
 	}
-	return bytes.Clone(bytes.TrimSuffix(b.Bytes(), []byte("\n"))), nil
+	out := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	if c.isMap && string(out) == "null" {
+		return []byte("{}"), nil // a handler may empty its session by setting Data to nil
+	}
+	return bytes.Clone(out), nil
 }
 
 var errNotObject = errors.New("not a JSON object")

@@ -679,3 +679,5 @@ func TestSplitAndDoubledCookieFields(t *testing.T) {
 		})
 	}
 }
+
+func textLogger(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }
