@@ -569,7 +569,9 @@ func (r *Keyring) SecretEnv() (string, error) {
 // ExportPurpose writes a JWK Set of the keys derived for one purpose, for a program that
 // shall open (or seal) that and nothing else: an edge worker gets this, never the ring.
 // Kind is "session", "touch" or "token", name the cookie's name or the purpose given to Seal,
-// and tenant Config.Tenant. Revoked and expired keys are left out.
+// and tenant Config.Tenant. Revoked and expired keys are left out. The member "policy" has the
+// ring's skew, life and leeway in seconds, so that they have one owner at the edge as well; to a JWK
+// Set's other readers it is unknown and ignored (RFC 7517 §5).
 //
 // It holds secrets, if lesser ones: from it neither the masters nor the keys
 // of any other purpose can be computed.
@@ -592,8 +594,11 @@ func (r *Keyring) ExportPurpose(format Format, kind, name, tenant string) ([]byt
 		Exp int64  `json:"exp,omitempty"`
 	}
 	set := struct {
-		Keys []jwk `json:"keys"`
-	}{Keys: []jwk{}}
+		Keys   []jwk            `json:"keys"`
+		Policy map[string]int64 `json:"policy"`
+	}{Keys: []jwk{}, Policy: map[string]int64{
+		"skew": seconds(g.policy.skew()), "life": seconds(g.policy.life()), "leeway": seconds(g.policy.leeway()),
+	}}
 	now := r.now().Unix()
 	for _, k := range g.keys {
 		if _, err := g.opener(k.id, now); err != nil {
