@@ -47,12 +47,17 @@ func parseRing(text []byte) (*ring, error) {
 	if len(text) > maxKeyFile {
 		return nil, fmt.Errorf("signet: the key file has %d bytes, over the limit of %d; is it the right file?", len(text), maxKeyFile)
 	}
+	if bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")) {
+		return nil, errors.New("signet: the key file is UTF-16, as PowerShell's > writes it; save it as UTF-8")
+	}
 	text = bytes.TrimSpace(bytes.TrimPrefix(text, []byte("\ufeff")))
 	switch {
 	case len(text) == 0:
-		return nil, errors.New("signet: no keys: the text is empty; set it to the output of: signet keys new -env")
+		return nil, errors.New("signet: no keys: the text is empty; run: signet keys new -env")
 	case text[0] == '{':
 		return parseJWKS(text)
+	case text[0] == '[':
+		return nil, errors.New(`signet: the key file is a JSON array; put it into {"keys": … }`)
 	}
 	return parseShort(string(text))
 }
@@ -205,6 +210,7 @@ func parseJWK(raw []byte) (*key, error) {
 		return nil, fmt.Errorf("not a JWK: %w", err)
 	}
 	var kty, alg, secret, kid string
+	hasKid := false
 	var issued, notBefore, notAfter int64
 	for _, f := range fields {
 		switch f.name {
@@ -215,6 +221,7 @@ func parseJWK(raw []byte) (*key, error) {
 		case "k":
 			err = strictJSON(f.value, &secret)
 		case "kid":
+			hasKid = true
 			err = strictJSON(f.value, &kid)
 		case "iat":
 			issued, err = unixSeconds(f.value)
@@ -234,16 +241,16 @@ func parseJWK(raw []byte) (*key, error) {
 		}
 	}
 	where := ""
-	if _, err := parseKeyID(kid); kid != "" && err != nil {
+	if _, err := parseKeyID(kid); hasKid && err != nil {
 		return nil, fmt.Errorf("kid: %w; leave it out, it is derived", err)
-	} else if kid != "" {
+	} else if hasKid {
 		where = "kid " + kid + ": "
 	}
 	k, err := jwkKey(kty, alg, secret)
 	if err != nil {
 		return nil, fmt.Errorf("%s%w", where, err)
 	}
-	if kid != "" && kid != k.id.String() {
+	if hasKid && kid != k.id.String() {
 		return nil, fmt.Errorf("%sthe key does not have this id, so one of the two was damaged; restore the file, or %s", where, cureNew)
 	}
 	if notAfter != 0 && notAfter <= notBefore {
@@ -271,7 +278,7 @@ func jwkKey(kty, alg, text string) (*key, error) {
 		return nil, fmt.Errorf("k is not base64url without padding%s; %s", looksLike(text), cureNew)
 	}
 	if len(secret) != keySize {
-		return nil, fmt.Errorf("k holds %d bytes, not %d; %s", len(secret), keySize, cureNew)
+		return nil, fmt.Errorf("k holds %d bytes, not %d%s; %s", len(secret), keySize, looksLike(text), cureNew)
 	}
 	k, err := newKey([keySize]byte(secret), a)
 	if err != nil {
@@ -299,12 +306,17 @@ func checksum(prefix string, payload []byte) [checksumSize]byte {
 // the policy, revoked ids and the generation.
 func parseShort(text string) (*ring, error) {
 	words := strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' || r == '\n' || r == '\r' })
-	if len(words) > maxKeys+maxRevoked {
+	if len(words) > maxKeys+maxRevoked+len(settingNames) {
 		return nil, fmt.Errorf("signet: the text has %d words; is it the right one?", len(words))
 	}
 	var t ringText
+	seen := map[string]bool{}
 	for i, word := range words {
-		if name, value, isSetting := strings.Cut(word, "="); isSetting && isSettingName(name) {
+		if name, value, isSetting := strings.Cut(word, "="); isSetting && slices.Contains(settingNames, name) {
+			if seen[name] && name != "revoked" {
+				return nil, fmt.Errorf("signet: word %d: %s is there twice; which one counts?", i+1, name)
+			}
+			seen[name] = true
 			if err := t.set(name, value); err != nil {
 				return nil, fmt.Errorf("signet: word %d, %s: %w", i+1, name, err)
 			}
@@ -321,9 +333,7 @@ func parseShort(text string) (*ring, error) {
 	return t.ring()
 }
 
-func isSettingName(name string) bool {
-	return slices.Contains([]string{"period", "propagation", "skew", "life", "leeway", "revoked", "generation"}, name)
-}
+var settingNames = []string{"period", "propagation", "skew", "life", "leeway", "revoked", "generation"}
 
 func (t *ringText) set(name, value string) error {
 	switch name {
@@ -374,14 +384,18 @@ func looksLike(text string) string {
 	stdLen, stdErr := base64.RawStdEncoding.Decode(make([]byte, len(trimmed)+3), []byte(trimmed))
 	urlLen, urlErr := base64.RawURLEncoding.Decode(make([]byte, len(trimmed)+3), []byte(trimmed))
 	switch {
+	case text == "":
+		return ""
+	case text[0] == '"' || text[0] == '\'':
+		return " (it is in quotes; drop them)"
 	case strings.HasPrefix(text, "-----BEGIN"):
 		return " (it looks like PEM)"
 	case strings.HasPrefix(text, "eyJ"):
 		return " (it looks like a JOSE token)"
 	case decoded(hexLen, hexErr) && len(text) >= 16:
-		return fmt.Sprintf(" (it looks like %d bytes in hex; random bytes become a key with: signet keys import)", hexLen)
+		return fmt.Sprintf(" (it looks like %d bytes in hex)", hexLen)
 	case decoded(stdLen, stdErr) && stdLen >= 16, decoded(urlLen, urlErr) && urlLen >= 16:
-		return fmt.Sprintf(" (it looks like %d bytes in base64; random bytes become a key with: signet keys import)", max(stdLen, urlLen))
+		return fmt.Sprintf(" (it looks like %d bytes in base64)", max(stdLen, urlLen))
 	}
 	return " (it looks like a passphrase or other text, which is no key)"
 }
@@ -400,6 +414,7 @@ func members(text []byte) ([]member, error) {
 		return nil, fmt.Errorf("no JSON object at offset %d", dec.InputOffset())
 	}
 	var all []member
+	seen := map[string]bool{}
 	for dec.More() {
 		name, err := dec.Token()
 		if err != nil {
@@ -409,9 +424,10 @@ func members(text []byte) ([]member, error) {
 		if err := dec.Decode(&m.value); err != nil {
 			return nil, fmt.Errorf("broken JSON near line %d; is the file cut short?", line(text, dec.InputOffset()))
 		}
-		if slices.ContainsFunc(all, func(o member) bool { return o.name == m.name }) {
+		if seen[m.name] {
 			return nil, fmt.Errorf("member %s is there twice", safeName(m.name))
 		}
+		seen[m.name] = true
 		all = append(all, m)
 	}
 	if _, err := dec.Token(); err != nil {
@@ -583,6 +599,9 @@ func (r *Keyring) ExportPurpose(format Format, kind, name, tenant string) ([]byt
 	p := purpose{kind, name, tenant}
 	if err := p.validate(); err != nil {
 		return nil, err
+	}
+	if format > JWEKeyWrap {
+		return nil, fmt.Errorf("signet: unknown %v", format)
 	}
 	type jwk struct {
 		Kty string `json:"kty"`

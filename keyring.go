@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"slices"
 	"sort"
 	"strings"
@@ -65,15 +66,15 @@ func (k *key) liveAt(now int64) bool { return k.notAfter == 0 || now < k.notAfte
 
 func (k *key) public() Key { return Key{func() *key { return k }} }
 
-// GenerateKey makes a random key for AES-256-GCM that seals from the given time on; the zero
-// time means at once. It opens without end until a policy or a key file says otherwise.
+// GenerateKey makes a random key for AES-256-GCM that seals from the given time on, which
+// is cut to the years 1970 to 2106 of a key file; the zero time means at once. It opens without end until a policy or a key file says otherwise.
 func GenerateKey(from time.Time) Key {
 	var secret [keySize]byte
 	rand.Read(secret[:]) // never fails: crypto/rand ends the program instead
 	k := mustKey(newKey(secret, aes256GCM))
 	k.issued = time.Now().Unix()
 	if !from.IsZero() {
-		k.notBefore = from.Unix()
+		k.notBefore = min(max(from.Unix(), 0), math.MaxUint32)
 	}
 	return k.public()
 }

@@ -7,6 +7,7 @@ import (
 	"math"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/signet-go/signet/internal/base64url"
 	"github.com/signet-go/signet/internal/compact"
@@ -82,6 +83,10 @@ func (p purpose) validate() error {
 	}
 	if p.name == "" || len(p.name) > maxPurpose {
 		errs = append(errs, fmt.Errorf("signet: a purpose has 1 to %d bytes, this one has %d", maxPurpose, len(p.name)))
+	}
+	if !utf8.ValidString(p.name) || !utf8.ValidString(p.tenant) {
+		// The aud of a JWE is JSON text, which would hold another name.
+		errs = append(errs, errors.New("signet: a purpose and a tenant are UTF-8 text; encode other bytes, in hex for example"))
 	}
 	if len(p.tenant) > maxPurpose {
 		errs = append(errs, fmt.Errorf("signet: a tenant has at most %d bytes, this one has %d", maxPurpose, len(p.tenant)))
@@ -194,6 +199,10 @@ func (r *Keyring) seal(s *scratch, g *ring, f Format, p purpose, c content, now 
 	k := g.sealer(now)
 	if k == nil {
 		return nil, sealedBy{}, errors.New("signet: every key in the ring has expired; run: signet keys rotate FILE")
+	}
+	if now < 1 || now > math.MaxUint32 {
+		// Its issue time would wrap around, and it would never open.
+		return nil, sealedBy{}, fmt.Errorf("signet: this machine's clock says %d Unix seconds, outside what a token can carry (1 to 4294967295); set it", now)
 	}
 	by := sealedBy{key: k}
 	if k.notAfter != 0 && c.expires > k.notAfter {
@@ -327,7 +336,10 @@ func (r *Keyring) openCompact(g *ring, p purpose, token string, now int64) (open
 		return opened{}, ErrInvalid
 	}
 	// Before the rest is even decoded: nobody pays for what cannot open.
-	k, err := g.admit(keyID(head.KeyID), int64(head.IssuedAt), now)
+	k, err := g.opener(keyID(head.KeyID), now)
+	if err == nil {
+		err = g.inTime(int64(head.IssuedAt), now)
+	}
 	if err != nil {
 		return opened{}, err
 	}
@@ -366,7 +378,10 @@ func (r *Keyring) openJWE(g *ring, p purpose, token string, now int64) (opened, 
 	if !ok {
 		return opened{}, ErrInvalid
 	}
-	k, err := g.admit(keyID(head.KeyID), int64(head.IssuedAt), now)
+	k, err := g.opener(keyID(head.KeyID), now)
+	if err == nil && head.IssuedAt != 0 { // another producer's header has none
+		err = g.inTime(int64(head.IssuedAt), now)
+	}
 	if err != nil {
 		return opened{}, err
 	}
@@ -401,6 +416,9 @@ func (r *Keyring) openJWE(g *ring, p purpose, token string, now int64) (opened, 
 	if err := g.inTime(o.issued, now); err != nil {
 		return opened{}, err
 	}
+	if claims.NotBefore > now+seconds(g.policy.skew()) { // RFC 7519 §4.1.5; only others write it
+		return opened{}, ErrClockSkew
+	}
 	return o, g.live(o.expires, now)
 }
 
@@ -414,19 +432,6 @@ func decodeSealed(parts jwe.Parts) ([]byte, bool) {
 		}
 	}
 	return raw, true
-}
-
-// admit is everything that can be said of a token by its header alone. An issue
-// time of zero is none (a foreign JWE).
-func (g *ring) admit(id keyID, issued, now int64) (*key, error) {
-	k, err := g.opener(id, now)
-	if err != nil {
-		return nil, err
-	}
-	if issued == 0 {
-		return k, nil
-	}
-	return k, g.inTime(issued, now)
 }
 
 func (g *ring) inTime(issued, now int64) error {

@@ -14,6 +14,7 @@ import (
 // token of an application has Payload.
 type Claims struct {
 	IssuedAt, Expires int64  // "iat", "exp", Unix seconds
+	NotBefore         int64  // "nbf", never written here; 0 if absent
 	Audience          string // "aud": the purpose
 	ID                [16]byte
 	Created           int64  // "created", Unix seconds
@@ -60,72 +61,99 @@ func appendString(dst []byte, s string) []byte {
 }
 
 // ParseClaims reads the claims of an authenticated token, whoever wrote them: another
-// library may order, space and escape them as it likes. Data and Payload may alias raw.
+// library may order, space and escape them as it likes, and add claims of its own. Names are
+// exact and none of them may be there twice. Data and Payload may alias raw.
 func ParseClaims(raw []byte) (*Claims, bool) {
 	if c, ok := parseOwn(raw); ok {
 		return c, true
 	}
-	var in struct {
-		Iat        *json.Number    `json:"iat"`
-		Exp        *json.Number    `json:"exp"`
-		Aud        json.RawMessage `json:"aud"`
-		Jti        *string         `json:"jti"`
-		Created    *json.Number    `json:"created"`
-		Persistent bool            `json:"persistent"`
-		D          json.RawMessage `json:"d"`
-		P          *string         `json:"p"`
-	}
-	if json.Unmarshal(raw, &in) != nil {
+	fields, ok := object(raw)
+	if !ok {
 		return nil, false
 	}
-	c := &Claims{Persistent: in.Persistent, Data: in.D, IsSession: in.D != nil}
-	var ok [4]bool
-	c.IssuedAt, ok[0] = seconds(in.Iat)
-	c.Expires, ok[1] = seconds(in.Exp)
-	c.Audience, ok[2] = audience(in.Aud)
-	ok[3] = true
-	switch {
-	case c.IsSession:
-		if in.P != nil || in.Jti == nil {
-			return nil, false
-		}
-		id, idOK := base64url.AppendDecode(nil, *in.Jti)
-		if !idOK || len(id) != len(c.ID) {
-			return nil, false
-		}
-		c.ID = [16]byte(id)
-		c.Created, ok[3] = seconds(in.Created)
-	case in.P != nil:
-		c.Payload, ok[3] = base64url.AppendDecode([]byte{}, *in.P)
-	default:
+	c := new(Claims)
+	ok = numericDate(fields["iat"], &c.IssuedAt) && numericDate(fields["exp"], &c.Expires) && audience(fields["aud"], &c.Audience)
+	if nbf, has := fields["nbf"]; has {
+		ok = ok && numericDate(nbf, &c.NotBefore)
+	}
+	data, isSession := fields["d"]
+	payload, isToken := fields["p"]
+	if !ok || isSession == isToken {
 		return nil, false
 	}
-	return c, ok == [4]bool{true, true, true, true}
+	if isToken {
+		c.Payload, ok = encoded(payload, []byte{})
+		return c, ok
+	}
+	c.IsSession, c.Data = true, data
+	id, ok := encoded(fields["jti"], c.ID[:0])
+	if !ok || len(id) != len(c.ID) || !numericDate(fields["created"], &c.Created) {
+		return nil, false
+	}
+	flag, has := fields["persistent"]
+	c.Persistent = string(flag) == "true"
+	return c, !has || c.Persistent || string(flag) == "false"
 }
 
-// seconds reads a NumericDate (RFC 7519 §2), which may have a fraction, as whole seconds in uint32.
-func seconds(n *json.Number) (int64, bool) {
-	if n == nil {
-		return 0, false
+// object splits a JSON object. encoding/json alone would fold the case of names
+// and let the last of two win, and another library might believe the first.
+func object(raw []byte) (map[string]json.RawMessage, bool) {
+	if !json.Valid(raw) {
+		return nil, false
 	}
-	f, err := n.Float64()
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
+		return nil, false
+	}
+	fields := map[string]json.RawMessage{}
+	for dec.More() {
+		name, err := dec.Token()
+		if err != nil {
+			return nil, false
+		}
+		text := name.(string) // of valid JSON, a member's name
+		if _, twice := fields[text]; twice {
+			return nil, false
+		}
+		var value json.RawMessage
+		if dec.Decode(&value) != nil {
+			return nil, false
+		}
+		fields[text] = value
+	}
+	return fields, true
+}
+
+// numericDate reads a NumericDate (RFC 7519 §2), which may have a fraction, as whole seconds in uint32.
+func numericDate(raw json.RawMessage, seconds *int64) bool {
+	f, err := strconv.ParseFloat(string(raw), 64)
 	if err != nil || !(f >= 0) || f > math.MaxUint32 {
-		return 0, false
+		return false // "12" with its quotes fails here, too
 	}
-	return int64(f), true
+	*seconds = int64(f)
+	return true
 }
 
 // audience takes a string, or an array of just one (RFC 7519 §4.1.3).
-func audience(raw json.RawMessage) (string, bool) {
-	var one string
-	if raw != nil && json.Unmarshal(raw, &one) == nil {
-		return one, raw[0] == '"'
+func audience(raw json.RawMessage, name *string) bool {
+	if len(raw) > 0 && raw[0] == '"' {
+		return json.Unmarshal(raw, name) == nil
 	}
-	var list []string
-	if raw == nil || json.Unmarshal(raw, &list) != nil || len(list) != 1 {
-		return "", false
+	var list []*string
+	if json.Unmarshal(raw, &list) != nil || len(list) != 1 || list[0] == nil {
+		return false
 	}
-	return list[0], true
+	*name = *list[0]
+	return true
+}
+
+// encoded appends the bytes of a string of base64url.
+func encoded(raw json.RawMessage, dst []byte) ([]byte, bool) {
+	var text string
+	if len(raw) == 0 || raw[0] != '"' || json.Unmarshal(raw, &text) != nil {
+		return nil, false
+	}
+	return base64url.AppendDecode(dst, text)
 }
 
 // parseOwn reads what Append writes, at a tenth of the cost. It gives up at the
@@ -188,10 +216,10 @@ func (s *scanner) number() (n int64) {
 }
 
 // until returns what stands before the next end, which is skipped. Text with an
-// escape is for the general parse.
+// escape, or that is no printable ASCII, is for the general parse.
 func (s *scanner) until(end byte) []byte {
 	i := bytes.IndexByte(s.rest, end)
-	if i < 0 || bytes.IndexByte(s.rest[:i], '\\') >= 0 {
+	if i < 0 || bytes.ContainsFunc(s.rest[:i], func(r rune) bool { return r < ' ' || r > '~' || r == '\\' }) {
 		s.ok = false
 		return nil
 	}

@@ -1,0 +1,39 @@
+package signet
+
+// What the tests in package signet_test reach of the inside.
+
+// Opened is a token that opened, whatever its kind.
+type Opened struct {
+	Issued, Expires int64
+	Data            []byte
+	Session         bool
+	ID              [16]byte
+	Created         int64
+	Persistent      bool
+	KeyID           string
+	Format          Format
+}
+
+// OpenAs opens a token of any kind, as a Manager opens those of kind session and touch.
+func OpenAs(r *Keyring, kind, name, tenant, token string) (Opened, error) {
+	o, err := r.open(purpose{kind, name, tenant}, token)
+	if err != nil {
+		return Opened{}, err
+	}
+	out := Opened{Issued: o.issued, Expires: o.expires, Data: o.data, KeyID: o.key.id.String(), Format: o.format}
+	if h := o.session; h != nil {
+		out.Session, out.ID, out.Created, out.Persistent = true, h.id, h.created, h.persistent
+	}
+	return out, nil
+}
+
+// JoinCookies is what each head in the Cookie fields of a request gives: its token, or the error.
+func JoinCookies(name string, fields []string) (tokens []string, errs []error) {
+	var in received
+	(&cookie{name: name}).read(fields, &in)
+	for _, head := range in.heads {
+		token, err := in.token(head)
+		tokens, errs = append(tokens, token), append(errs, err)
+	}
+	return tokens, errs
+}
