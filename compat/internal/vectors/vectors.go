@@ -86,3 +86,15 @@ func Sentinel(err error) bool {
 	}
 	return false
 }
+
+// Named is the vector of that name.
+func Named(t testing.TB, all []Vector, name string) Vector {
+	t.Helper()
+	for _, v := range all {
+		if v.Name == name {
+			return v
+		}
+	}
+	t.Fatalf("no vector %s", name)
+	return Vector{}
+}
