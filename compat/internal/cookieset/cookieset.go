@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -37,11 +38,14 @@ type Set struct {
 	Complete func(joined string) bool
 	// Strict refuses chunks with a gap between them; otherwise those before the gap are joined.
 	Strict bool
+	// LastWins tries the last cookie of the name first, as the original takes that one.
+	LastWins bool
 
 	Domain, Path string
 	SameSite     http.SameSite
 	Secure       bool
 	HTTPOnly     bool
+	Partitioned  bool
 }
 
 // Check returns all problems of the names and attributes, joined. The errors begin with prefix.
@@ -64,7 +68,7 @@ func (s Set) Check(prefix string) error {
 	if s.SameSite < 0 || s.SameSite > http.SameSiteNoneMode {
 		keep("SameSite must be http.SameSiteLaxMode, SameSiteStrictMode or SameSiteNoneMode; leave it zero for the original's default")
 	}
-	if !s.Secure && (s.SameSite == http.SameSiteNoneMode || hasPrefix(s.Name, "__Secure-") || hasPrefix(s.Name, "__Host-")) {
+	if !s.Secure && (s.SameSite == http.SameSiteNoneMode || s.Partitioned || hasPrefix(s.Name, "__Secure-") || hasPrefix(s.Name, "__Host-")) {
 		keep("a cookie %q with these attributes needs Secure; browsers refuse it otherwise", s.Name)
 	}
 	if hasPrefix(s.Name, "__Host-") && (s.Domain != "" || s.Path != "/") {
@@ -106,7 +110,7 @@ func (s Set) Open(cookies []*http.Cookie, open func(value string) (*signet.Forei
 
 // worse keeps the failure that says most.
 func worse(a, b error) error {
-	for _, err := range []error{signet.ErrUnknownKey, signet.ErrExpired} {
+	for _, err := range []error{signet.ErrClockSkew, signet.ErrUnknownKey, signet.ErrExpired} {
 		if errors.Is(a, err) {
 			return a
 		}
@@ -123,6 +127,10 @@ func (s Set) find(cookies []*http.Cookie) found {
 	var f found
 	var first, last [maxIndex]string
 	highest := -1
+	if s.LastWins {
+		cookies = slices.Clone(cookies)
+		slices.Reverse(cookies)
+	}
 	for _, c := range cookies {
 		i, ours := s.index(c.Name)
 		if !ours || c.Value == "" || len(c.Value) > maxJoined {
@@ -271,7 +279,7 @@ func (s Set) Replace(carried, fresh []*http.Cookie) []*http.Cookie {
 func (s Set) cookie(name, value string) *http.Cookie {
 	return &http.Cookie{
 		Name: name, Value: value, Domain: s.Domain, Path: s.Path,
-		SameSite: s.SameSite, Secure: s.Secure, HttpOnly: s.HTTPOnly,
+		SameSite: s.SameSite, Secure: s.Secure, HttpOnly: s.HTTPOnly, Partitioned: s.Partitioned,
 	}
 }
 

@@ -2,6 +2,7 @@
 package vectors
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"math"
@@ -20,10 +21,15 @@ type Vector struct {
 	Secrets json.RawMessage   `json:"secrets"`
 	Options json.RawMessage   `json:"options"`
 	Cookies map[string]string `json:"cookies"`
-	Text    string            `json:"plaintext_json"`
-	Now     float64           `json:"now"`
-	Valid   bool              `json:"valid"`
-	Why     string            `json:"why"`
+	// Instead of Cookies, where the format has one.
+	CookieName  string `json:"cookie_name"`
+	CookieValue string `json:"cookie_value"`
+
+	Text    string          `json:"plaintext_json"`
+	Decoded json.RawMessage `json:"decoded"` // where it differs from Text
+	Now     float64         `json:"now"`
+	Valid   bool            `json:"valid"`
+	Why     string          `json:"why"`
 }
 
 // Time is when Valid holds.
@@ -55,7 +61,40 @@ func Load(t testing.TB, name string) []Vector {
 		Vectors []Vector `json:"vectors"`
 	}](t, text)
 	require.NotEmpty(t, file.Vectors)
+	for i, v := range file.Vectors {
+		if v.Cookies == nil {
+			file.Vectors[i].Cookies = map[string]string{v.CookieName: v.CookieValue}
+		}
+	}
 	return file.Vectors
+}
+
+// Named is the vector of that name in testdata/FILE.json.
+func Named(t testing.TB, file, name string) Vector {
+	t.Helper()
+	for _, v := range Load(t, file) {
+		if v.Name == name {
+			return v
+		}
+	}
+	t.Fatalf("no vector %s", name)
+	return Vector{}
+}
+
+// Secrets are a list of secrets, of which those that are no text are {"hex": …}.
+func Secrets(t testing.TB, v Vector) []string {
+	t.Helper()
+	var all []string
+	for _, raw := range Decode[[]json.RawMessage](t, v.Secrets) {
+		if raw[0] == '"' {
+			all = append(all, Decode[string](t, raw))
+			continue
+		}
+		bytes, err := hex.DecodeString(Decode[map[string]string](t, raw)["hex"])
+		require.NoError(t, err)
+		all = append(all, string(bytes))
+	}
+	return all
 }
 
 // Run opens every vector with what format makes of its configuration, and compares the verdict and the claims.
@@ -79,7 +118,7 @@ func Run(t *testing.T, all []Vector, format func(*testing.T, Vector) signet.Fore
 
 // Sentinel reports whether a ForeignFormat may return err.
 func Sentinel(err error) bool {
-	for _, s := range []error{http.ErrNoCookie, signet.ErrInvalid, signet.ErrExpired, signet.ErrUnknownKey, signet.ErrTorn} {
+	for _, s := range []error{http.ErrNoCookie, signet.ErrInvalid, signet.ErrExpired, signet.ErrUnknownKey, signet.ErrTorn, signet.ErrClockSkew} {
 		if errors.Is(err, s) {
 			return true
 		}
