@@ -69,18 +69,6 @@ func Load(t testing.TB, name string) []Vector {
 	return file.Vectors
 }
 
-// Named is the vector of that name in testdata/FILE.json.
-func Named(t testing.TB, file, name string) Vector {
-	t.Helper()
-	for _, v := range Load(t, file) {
-		if v.Name == name {
-			return v
-		}
-	}
-	t.Fatalf("no vector %s", name)
-	return Vector{}
-}
-
 // Secrets are a list of secrets, of which those that are no text are {"hex": …}.
 func Secrets(t testing.TB, v Vector) []string {
 	t.Helper()
