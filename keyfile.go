@@ -164,6 +164,12 @@ func (t *ringText) parsePolicy(raw []byte) error {
 		return err
 	}
 	for _, f := range fields {
+		if f.name == "rate" {
+			if err := t.setRate(string(f.value)); err != nil {
+				return err
+			}
+			continue
+		}
 		var text string
 		if err := strictJSON(f.value, &text); err != nil {
 			return fmt.Errorf(`%s: write a duration as text, as in "720h"`, safeName(f.name))
@@ -200,7 +206,16 @@ func (t *ringText) setPolicy(name, text string) error {
 		*f.d = d
 		return nil
 	}
-	return fmt.Errorf("unknown policy member %s; there are period, propagation, skew, life and leeway", safeName(name))
+	return fmt.Errorf("unknown policy member %s; there are period, propagation, skew, life, leeway and rate", safeName(name))
+}
+
+func (t *ringText) setRate(text string) error {
+	n, err := strconv.ParseUint(text, 10, 32)
+	if err != nil || n == 0 {
+		return errors.New("policy rate: write a positive whole number, the tokens per second, without quotes")
+	}
+	t.policy.Rate = uint32(n)
+	return nil
 }
 
 // parseJWK reads one key. Its errors name the kid where the file gives one.
@@ -303,16 +318,22 @@ func checksum(prefix string, payload []byte) [checksumSize]byte {
 }
 
 // parseShort reads words separated by commas or blanks: keys, and name=value for
-// the policy, revoked ids and the generation.
+// the policy, revoked ids, the generation, and the iat and exp of a key, as in exp=8ecfff22:1791300000.
 func parseShort(text string) (*ring, error) {
 	words := strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' || r == '\n' || r == '\r' })
-	if len(words) > maxKeys+maxRevoked+len(settingNames) {
+	if len(words) > 3*maxKeys+maxRevoked+len(settingNames) {
 		return nil, fmt.Errorf("signet: the text has %d words; is it the right one?", len(words))
 	}
 	var t ringText
 	seen := map[string]bool{}
+	var times []func() error // of keys that may come later; order means nothing
 	for i, word := range words {
-		if name, value, isSetting := strings.Cut(word, "="); isSetting && slices.Contains(settingNames, name) {
+		name, value, isSetting := strings.Cut(word, "=")
+		if isSetting && (name == "iat" || name == "exp") {
+			times = append(times, func() error { return t.setTime(name, value) })
+			continue
+		}
+		if isSetting && slices.Contains(settingNames, name) {
 			if seen[name] && name != "revoked" {
 				return nil, fmt.Errorf("signet: word %d: %s is there twice; which one counts?", i+1, name)
 			}
@@ -330,10 +351,48 @@ func parseShort(text string) (*ring, error) {
 			return nil, fmt.Errorf("signet: more than %d keys; drop the expired ones", maxKeys)
 		}
 	}
+	for _, set := range times {
+		if err := set(); err != nil {
+			return nil, fmt.Errorf("signet: %w", err)
+		}
+	}
 	return t.ring()
 }
 
-var settingNames = []string{"period", "propagation", "skew", "life", "leeway", "revoked", "generation"}
+var settingNames = []string{"period", "propagation", "skew", "life", "leeway", "rate", "revoked", "generation"}
+
+// setTime sets the iat or exp of a key that the text holds, once.
+func (t *ringText) setTime(name, value string) error {
+	idText, secondsText, _ := strings.Cut(value, ":")
+	id, err := parseKeyID(idText)
+	if err != nil {
+		return fmt.Errorf("%s: %w, then a colon and the time; write it as in %s=8ecfff22:1791300000", name, err, name)
+	}
+	at, err := unixSeconds([]byte(secondsText))
+	if err != nil || at == 0 {
+		return fmt.Errorf("%s of key %s: must be a time in whole Unix seconds, above 0", name, id)
+	}
+	i := slices.IndexFunc(t.keys, func(k *key) bool { return k.id == id })
+	if i < 0 {
+		return fmt.Errorf("%s is of a key %s, which is not there; was the paste cut short?", name, id)
+	}
+	k := t.keys[i]
+	if name == "iat" {
+		if k.issued != 0 {
+			return fmt.Errorf("iat of key %s is there twice", id)
+		}
+		k.issued = at
+		return nil
+	}
+	switch {
+	case k.notAfter != 0:
+		return fmt.Errorf("exp of key %s is there twice", id)
+	case at <= k.notBefore:
+		return fmt.Errorf("key %s: exp (%d) is not after nbf (%d)", id, at, k.notBefore)
+	}
+	k.notAfter = at
+	return nil
+}
 
 func (t *ringText) set(name, value string) error {
 	switch name {
@@ -346,6 +405,8 @@ func (t *ringText) set(name, value string) error {
 		}
 		t.generation = n
 		return nil
+	case "rate":
+		return t.setRate(value)
 	}
 	return t.setPolicy(name, value)
 }
@@ -500,7 +561,7 @@ func (r *Keyring) SecretJWKS() ([]byte, error) {
 	file := struct {
 		Keys       []json.RawMessage `json:"keys"`
 		Revoked    []string          `json:"revoked,omitempty"`
-		Policy     map[string]string `json:"policy,omitempty"`
+		Policy     map[string]any    `json:"policy,omitempty"`
 		Generation uint64            `json:"generation,omitempty"`
 	}{Revoked: g.revokedIDs(), Policy: g.policy.text(), Generation: g.generation}
 	for _, k := range g.keys {
@@ -524,8 +585,11 @@ func (g *ring) revokedIDs() []string {
 }
 
 // text is the fields of the policy that are set, as a key file holds them.
-func (p Policy) text() map[string]string {
-	set := map[string]string{}
+func (p Policy) text() map[string]any {
+	set := map[string]any{}
+	if p.Rate != 0 {
+		set["rate"] = p.Rate
+	}
 	for _, f := range policyFields(&p) {
 		if *f.d != 0 {
 			set[f.name] = shortDuration(*f.d)
@@ -547,8 +611,7 @@ func shortDuration(d time.Duration) string {
 }
 
 // SecretEnv writes the ring in the short form for an environment variable, on one line. It
-// holds the master keys. The short form has no exp; a ring with a key that
-// expires is an error, since it would come back without that end.
+// holds the master keys.
 func (r *Keyring) SecretEnv() (string, error) {
 	g, err := r.state()
 	if err != nil {
@@ -556,9 +619,6 @@ func (r *Keyring) SecretEnv() (string, error) {
 	}
 	var words []string
 	for _, k := range g.keys {
-		if k.notAfter != 0 {
-			return "", fmt.Errorf("signet: key %s expires, which the short form cannot say; use the key file", k.id)
-		}
 		prefix := shortPrefix
 		if k.alg == chaCha20Poly1305 {
 			prefix = shortPrefixChaCha
@@ -566,12 +626,21 @@ func (r *Keyring) SecretEnv() (string, error) {
 		payload := binary.BigEndian.AppendUint32(k.secret[:len(k.secret):len(k.secret)], uint32(k.notBefore))
 		sum := checksum(prefix, payload)
 		words = append(words, prefix+base64.RawURLEncoding.EncodeToString(append(payload, sum[:]...)))
+		if k.issued != 0 && len(g.keys) > 1 { // of a lone key nobody needs it, and one word is easier to paste
+			words = append(words, fmt.Sprintf("iat=%s:%d", k.id, k.issued))
+		}
+		if k.notAfter != 0 {
+			words = append(words, fmt.Sprintf("exp=%s:%d", k.id, k.notAfter))
+		}
 	}
 	policy := g.policy
 	for _, f := range policyFields(&policy) {
 		if *f.d != 0 {
 			words = append(words, f.name+"="+shortDuration(*f.d))
 		}
+	}
+	if policy.Rate != 0 {
+		words = append(words, "rate="+strconv.FormatUint(uint64(policy.Rate), 10))
 	}
 	for _, id := range g.revokedIDs() {
 		words = append(words, "revoked="+id)

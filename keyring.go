@@ -1,6 +1,7 @@
 package signet
 
 import (
+	"cmp"
 	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
@@ -60,6 +61,7 @@ type key struct {
 	notAfter  int64 // opens until now < notAfter; 0 is without end
 	secret    [keySize]byte
 	prk       []byte // HKDF-Extract of secret; everything else is an Expand of it
+	kept      bool   // opens but never seals: the newest set lacks it; see Update
 }
 
 func (k *key) liveAt(now int64) bool { return k.notAfter == 0 || now < k.notAfter }
@@ -152,6 +154,7 @@ type Keyring struct {
 	subkeys atomic.Pointer[subkeyCache]
 	clock   atomic.Pointer[func() time.Time]
 	source  atomic.Pointer[source] // set while Watch runs
+	watcher atomic.Pointer[Observer]
 }
 
 // ring is one immutable state of a Keyring.
@@ -161,6 +164,7 @@ type ring struct {
 	revoked    map[keyID]bool
 	policy     Policy
 	generation uint64
+	file       *ring // what Update was given, where it kept more than that
 }
 
 // NewKeyring makes a ring of the given keys under the zero [Policy]. It refuses
@@ -210,28 +214,20 @@ func newRing(keys []*key, revoked []keyID) (*ring, error) {
 	for _, id := range revoked {
 		g.revoked[id] = true
 	}
-	slices.SortFunc(g.keys, func(a, b *key) int {
-		if a.notBefore != b.notBefore {
-			return cmpInt(a.notBefore, b.notBefore)
-		}
-		return cmpInt(int64(a.id), int64(b.id))
-	})
+	sortKeys(g.keys)
 	return g, nil
 }
 
-func cmpInt(a, b int64) int {
-	if a < b {
-		return -1
-	}
-	if a > b {
-		return 1
-	}
-	return 0
+// sortKeys puts keys into the order in which they seal.
+func sortKeys(keys []*key) {
+	slices.SortFunc(keys, func(a, b *key) int {
+		return cmp.Or(cmp.Compare(a.notBefore, b.notBefore), cmp.Compare(a.id, b.id))
+	})
 }
 
 // sealer is the key that seals at now, or nil if none may.
 func (g *ring) sealer(now int64) *key {
-	usable := func(k *key) bool { return k.liveAt(now) && (len(g.revoked) == 0 || !g.revoked[k.id]) }
+	usable := func(k *key) bool { return k.liveAt(now) && !k.kept && (len(g.revoked) == 0 || !g.revoked[k.id]) }
 	passed := sort.Search(len(g.keys), func(i int) bool { return g.keys[i].notBefore > now })
 	for i := passed - 1; i >= 0; i-- {
 		if usable(g.keys[i]) {
@@ -353,6 +349,15 @@ func (r *Keyring) Policy() Policy {
 		return g.policy
 	}
 	return Policy{}
+}
+
+// Generation is the number of the key file's edition. It grows with every change, so that
+// a running instance can tell an older file from a newer one. 0 is none.
+func (r *Keyring) Generation() uint64 {
+	if g := r.ring.Load(); g != nil {
+		return g.generation
+	}
+	return 0
 }
 
 // Format prints the ids alone, for every verb.

@@ -29,6 +29,12 @@ type Event struct {
 	//	clamped         the session will end early, with the key that sealed it: KeyID
 	//	large-response  the response header is over 4,000 octets: Bytes
 	//	made-private    the handler's public Cache-Control was narrowed
+	//
+	// or, of a Keyring that has it by SetObserver,
+	//
+	//	reloaded        Watch took over another ring
+	//	reload-failed   Watch could not, or not all of it: Err is why; the last good ring stays in use
+	//	stale-ring      a token that looks new names a key that even a reload did not bring: KeyID
 	Kind   string
 	KeyID  string
 	Format Format

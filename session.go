@@ -49,6 +49,17 @@ type Config struct {
 	DangerouslyAllowSharedCaching bool
 }
 
+// Policy is the zero Policy but for the Life that sessions of this Config need. Write it into a
+// new key file, and the two cannot disagree:
+//
+//	ring, err = ring.WithPolicy(cfg.Policy())
+func (c Config) Policy() Policy {
+	if c.Lifetime <= 0 {
+		return Policy{}
+	}
+	return Policy{Life: time.Duration(wholeSeconds(c.Lifetime)) * time.Second}
+}
+
 // Manager keeps sessions whose data is a T: a struct, or a map with string keys. Make
 // one with [New]. All its methods are safe for concurrent use.
 type Manager[T any] struct {
@@ -136,6 +147,9 @@ func (m *Manager[T]) checkTimes() error {
 	}
 	if err := g.policy.allows(c.Lifetime); err != nil {
 		return fmt.Errorf("signet: Config.Lifetime: %w", err)
+	}
+	if c.Format == JWE {
+		return g.policy.withinBudget()
 	}
 	return nil
 }
@@ -603,7 +617,7 @@ func (m *Manager[T]) unchanged(s *Session[T], body []byte) bool {
 // sealLines seals body and returns the lines that set it and expire what it replaces.
 func (m *Manager[T]) sealLines(r *http.Request, s *Session[T], body []byte, now int64) ([]string, error) {
 	s.draw()
-	g, err := m.keys.state()
+	g, err := m.keys.current()
 	if err != nil {
 		return nil, err
 	}

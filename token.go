@@ -107,7 +107,7 @@ func (r *Keyring) Seal(purpose string, plaintext []byte, life time.Duration) (st
 
 // SealAs is Seal into a given format.
 func (r *Keyring) SealAs(f Format, name string, plaintext []byte, life time.Duration) (string, error) {
-	g, err := r.state()
+	g, err := r.current()
 	if err != nil {
 		return "", err
 	}
@@ -316,10 +316,20 @@ type opened struct {
 // open picks the format by the first characters: a JWE begins with "ey", a compact
 // token with "A". A token too long, of an unknown version, id or purpose costs no decryption.
 func (r *Keyring) open(p purpose, token string) (opened, error) {
-	g, err := r.state()
+	g, err := r.current()
 	if err != nil {
 		return opened{}, err
 	}
+	o, err := r.openWith(g, p, token)
+	if err == ErrUnknownKey {
+		if newer := r.learn(g, token); newer != g {
+			return r.openWith(newer, p, token)
+		}
+	}
+	return o, err
+}
+
+func (r *Keyring) openWith(g *ring, p purpose, token string) (opened, error) {
 	if len(token) > maxToken {
 		return opened{}, ErrInvalid
 	}
