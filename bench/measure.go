@@ -1,74 +1,97 @@
 package main
 
 import (
+	"runtime"
 	"slices"
+	"testing"
 	"time"
 )
 
-// subject is one way of doing a piece of work. All subjects of a question do the same.
+// subject is one way of doing a piece of work. All subjects of a group do the same.
 type subject struct {
 	name   string
 	config string // which documented configuration, for the report
 	op     func()
+	// batch runs n operations elsewhere, in a process of another language, and says what one
+	// took there. Nil is op.
+	batch  func(n int) time.Duration
+	slices int // how many slices it gets in a round, for one whose clock is coarse; 0 is one
 }
 
-// timing is what a subject took, in nanoseconds per operation.
-type timing struct {
-	Name   string
-	Config string
-	Median float64
-	Min    float64
-	// Ratios to the first subject, the reference, taken within each round, so that
-	// a noisy moment slows both sides of it.
-	Ratio float64
+// group is what is measured in turns. Its first subject is what the others are compared with.
+type group struct {
+	name     string
+	subjects []subject
 }
 
-const slice = 8 * time.Millisecond // of one subject in one round
+// effort is how long a measurement may take.
+type effort struct {
+	rounds int
+	slice  time.Duration // of one subject in one round
+}
 
-// interleave times the subjects in turn, A B C A B C …, for the given rounds.
-func interleave(rounds int, subjects []subject) []timing {
-	counts := make([]int, len(subjects))
-	for i, s := range subjects {
-		counts[i] = calibrate(s.op)
+// series holds nanoseconds an operation, one value a round.
+type series []float64
+
+// interleave times the subjects of a group in turns, A B C A B C …: a noisy moment falls on all.
+//
+// Time is the processor time of the process, where the system tells it: what other processes do on
+// the machine is not in it, and the garbage collector's work on another core is.
+func interleave(e effort, g group) map[string]series {
+	counts := make([]int, len(g.subjects))
+	for i, s := range g.subjects {
+		counts[i] = calibrate(e, s)
 	}
-	samples := make([][]float64, len(subjects))
-	for range rounds {
-		for i, s := range subjects {
-			samples[i] = append(samples[i], run(s.op, counts[i]))
+	out := make(map[string]series, len(g.subjects))
+	for range e.rounds {
+		for i, s := range g.subjects {
+			out[s.name] = append(out[s.name], s.time(counts[i]))
 		}
-	}
-	out := make([]timing, len(subjects))
-	for i, s := range subjects {
-		ratios := make([]float64, rounds)
-		for j := range rounds {
-			ratios[j] = samples[i][j] / samples[0][j]
-		}
-		out[i] = timing{s.name, s.config, median(samples[i]), slices.Min(samples[i]), median(ratios)}
 	}
 	return out
 }
 
 // calibrate finds how many operations fill a slice.
-func calibrate(op func()) int {
-	n := 1
-	for {
-		start := time.Now()
-		for range n {
-			op()
-		}
-		if d := time.Since(start); d > slice/4 {
+func calibrate(e effort, s subject) int {
+	for n := 1; ; n *= 2 {
+		slice := e.slice * time.Duration(max(s.slices, 1))
+		if d := time.Duration(s.time(n) * float64(n)); d > slice/4 {
 			return max(1, int(float64(n)*float64(slice)/float64(d)))
 		}
-		n *= 2
 	}
 }
 
-func run(op func(), n int) float64 {
-	start := time.Now()
-	for range n {
-		op()
+// time is what one of n operations took, in nanoseconds.
+func (s subject) time(n int) float64 {
+	if s.batch != nil {
+		return float64(s.batch(n).Nanoseconds()) / float64(n)
 	}
-	return float64(time.Since(start).Nanoseconds()) / float64(n)
+	start := processorTime()
+	for range n {
+		s.op()
+	}
+	return float64((processorTime() - start).Nanoseconds()) / float64(n)
+}
+
+func (s series) median() float64 { return median(s) }
+
+// over is how many times dearer s is than other: the median of the rounds' ratios, each
+// taken within one round.
+func (s series) over(other series) float64 {
+	ratios := make([]float64, len(s))
+	for i := range s {
+		ratios[i] = s[i] / other[i]
+	}
+	return median(ratios)
+}
+
+// above is the cost beyond base, round by round; at least a nanosecond, so that it divides.
+func (s series) above(base series) series {
+	out := make(series, len(s))
+	for i := range s {
+		out[i] = max(s[i]-base[i], 1)
+	}
+	return out
 }
 
 func median(values []float64) float64 {
@@ -78,4 +101,18 @@ func median(values []float64) float64 {
 		return sorted[mid]
 	}
 	return (sorted[mid-1] + sorted[mid]) / 2
+}
+
+// allocations counts those of one op, and their bytes.
+func allocations(op func()) (count, size float64) {
+	const n = 200
+	op()
+	count = testing.AllocsPerRun(n, op)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range n {
+		op()
+	}
+	runtime.ReadMemStats(&after)
+	return count, float64(after.TotalAlloc-before.TotalAlloc) / n
 }

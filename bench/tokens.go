@@ -20,10 +20,23 @@ import (
 	"github.com/signet-go/signet"
 )
 
+const (
+	floorName   = "floor"
+	compactName = "signet compact"
+	jweName     = "signet jwe"
+	wrapName    = "signet jwe-a256kw"
+	gorillaName = "gorilla/securecookie"
+	joseDir     = "go-jose dir"
+	joseWrap    = "go-jose A256KW"
+	pasetoName  = "go-paseto v4.local"
+	tinkName    = "tink-go AES256-GCM"
+	jwxName     = "lestrrat-go/jwx dir"
+)
+
 // codec seals a payload into text that fits a cookie, and opens it again.
 type codec struct {
 	name, config string
-	aead         bool
+	aead         bool // encrypts and authenticates by one primitive
 	seal         func([]byte) string
 	open         func(string) []byte
 }
@@ -55,7 +68,7 @@ func floor() codec {
 	sealed, text := make([]byte, 0, 8192), make([]byte, 16384)
 	raw, plain := make([]byte, 8192), make([]byte, 0, 8192)
 	var n int
-	return codec{"floor", "crypto/aes GCM, ready key, reused buffers + encoding/base64", true,
+	return codec{floorName, "crypto/aes GCM with a ready key, appended into reused buffers, encoding/base64", true,
 		func(p []byte) string {
 			sealed = gcm.Seal(append(sealed[:0], nonce...), nonce, p, nil)
 			n = base64.RawURLEncoding.EncodedLen(len(sealed))
@@ -80,7 +93,7 @@ func gorillaCodec() codec {
 	sc := securecookie.New(key32, key32)
 	sc.SetSerializer(securecookie.NopEncoder{})
 	sc.MaxLength(0)
-	return codec{"gorilla/securecookie", "hash and block key of 32 bytes, NopEncoder", false,
+	return codec{gorillaName, "hash and block key of 32 bytes, NopEncoder", false,
 		// A copy, since its encryption overwrites what NopEncoder hands it.
 		func(p []byte) string { return must(sc.Encode("session", bytes.Clone(p))) },
 		func(t string) []byte {
@@ -104,20 +117,14 @@ func joseCodec(alg jose.KeyAlgorithm) codec {
 func pasetoCodec() codec {
 	key := must(paseto.V4SymmetricKeyFromBytes(key32))
 	parser := paseto.NewParserWithoutExpiryCheck()
-	return codec{"go-paseto v4.local", "one claim holding the payload", true,
-		func(p []byte) string {
-			token := paseto.NewToken()
-			token.SetString("d", string(p))
-			return token.V4Encrypt(key, nil)
-		},
-		func(t string) []byte {
-			return []byte(must(must(parser.ParseV4Local(key, t, nil)).GetString("d")))
-		}}
+	return codec{pasetoName, "NewTokenFromClaimsJSON, V4Encrypt, one parser, ClaimsJSON", true,
+		func(p []byte) string { return must(paseto.NewTokenFromClaimsJSON(p, nil)).V4Encrypt(key, nil) },
+		func(t string) []byte { return must(parser.ParseV4Local(key, t, nil)).ClaimsJSON() }}
 }
 
 func tinkCodec() codec {
 	primitive := must(aead.New(must(keyset.NewHandle(aead.AES256GCMKeyTemplate()))))
-	return codec{"tink-go AES256-GCM", "one primitive, base64url around it", true,
+	return codec{tinkName, "one primitive, base64url around it", true,
 		func(p []byte) string {
 			return base64.RawURLEncoding.EncodeToString(must(primitive.Encrypt(p, nil)))
 		},
@@ -128,7 +135,7 @@ func tinkCodec() codec {
 
 func jwxCodec() codec {
 	option := jwe.WithKey(jwa.DIRECT(), key32)
-	return codec{"lestrrat-go/jwx dir", "jwe.Encrypt, jwe.Decrypt, A256GCM", true,
+	return codec{jwxName, "jwe.Encrypt, jwe.Decrypt, A256GCM", true,
 		func(p []byte) string {
 			return string(must(jwe.Encrypt(p, option, jwe.WithContentEncryption(jwa.A256GCM()))))
 		},
@@ -140,15 +147,76 @@ func codecs() []codec {
 		gorillaCodec(), joseCodec(jose.DIRECT), joseCodec(jose.A256KW), pasetoCodec(), tinkCodec(), jwxCodec()}
 }
 
-// roundTrips are the codecs as subjects, each checked to give the payload back.
-func roundTrips(size int) []subject {
-	p := payload(size)
-	var out []subject
-	for _, c := range codecs() {
-		if got := c.open(c.seal(p)); !bytes.Equal(got, p) {
-			panic(fmt.Sprintf("%s does not return its payload", c.name))
+var tokens = question{
+	name:   "tokens",
+	text:   "A token round trip: seal, then open",
+	goal:   "compact ≤ 1.35 × the floor from 256 B, ≤ 3 allocations to seal and 2 to open; JWE dir ≤ 2 × the floor and ≥ 8 × faster than go-jose; compact ≥ 6 × faster than gorilla/securecookie, go-paseto, jwx and iron-session",
+	groups: func(l *lab) []group { return roundTrips(l, tokenSizes) },
+	answer: answerTokens,
+}
+
+var tokenSizes = []int{64, 256, 1024, 3072}
+
+// roundTrips are the codecs as subjects for each size, each seen to give the payload back.
+func roundTrips(l *lab, sizes []int) []group {
+	var groups []group
+	for _, size := range sizes {
+		p := payload(size)
+		g := group{name: fmt.Sprintf("%d B", size)}
+		for _, c := range codecs() {
+			if got := c.open(c.seal(p)); !bytes.Equal(got, p) {
+				panic(fmt.Sprintf("%s does not return its payload", c.name))
+			}
+			g.subjects = append(g.subjects, subject{name: c.name, config: c.config, op: func() { c.open(c.seal(p)) }})
 		}
-		out = append(out, subject{c.name, c.config, func() { c.open(c.seal(p)) }})
+		if l.node != nil {
+			for _, peer := range []string{ironSession, npmJose} {
+				g.subjects = append(g.subjects, l.node.roundTrip(peer, nodeConfigs[peer], p))
+			}
+		}
+		groups = append(groups, g)
 	}
-	return out
+	return groups
+}
+
+func answerTokens(l *lab, t *table) {
+	t.head("", "configuration")
+	groups := roundTrips(l, tokenSizes)
+	var cells [][]any
+	for _, s := range groups[0].subjects {
+		cells = append(cells, []any{s.name, s.config})
+	}
+	for i, g := range groups {
+		t.Head = append(t.Head, g.name+", ns", "× floor")
+		took := interleave(l.effort, g)
+		for j, s := range g.subjects {
+			cells[j] = append(cells[j], took[s.name].median(), took[s.name].over(took[floorName]))
+		}
+		checkTokens(l, t, g.name, tokenSizes[i], took)
+	}
+	for _, c := range cells {
+		t.row(c...)
+	}
+	c, p := signetCodec(signet.Compact), payload(1024)
+	text := c.seal(p)
+	seals, _ := allocations(func() { c.seal(p) })
+	opens, _ := allocations(func() { c.open(text) })
+	t.check("compact, allocations to seal", seals, "≤", 3, "")
+	t.check("compact, allocations to open", opens, "≤", 2, "")
+	t.note("The floor draws no nonce, reads no clock, derives no key, makes no string and checks nothing but the tag.")
+}
+
+func checkTokens(l *lab, t *table, at string, size int, took map[string]series) {
+	if size >= 256 {
+		t.check("compact over the floor, "+at, took[compactName].over(took[floorName]), "≤", 1.35, "×")
+		t.check("JWE dir over the floor, "+at, took[jweName].over(took[floorName]), "≤", 2, "×")
+	}
+	t.check("go-jose dir over JWE dir, "+at, took[joseDir].over(took[jweName]), "≥", 8, "×")
+	slower := []string{gorillaName, pasetoName, jwxName}
+	if l.node != nil {
+		slower = append(slower, ironSession)
+	}
+	for _, peer := range slower {
+		t.check(peer+" over compact, "+at, took[peer].over(took[compactName]), "≥", 6, "×")
+	}
 }
