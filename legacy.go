@@ -13,7 +13,7 @@ import (
 // Open looks at all cookies of a request, as [http.Request.Cookies] gives them,
 // finds its own by name, and returns the session that they carry. It returns
 // [http.ErrNoCookie] if there are none, and otherwise one of this package's
-// errors: ErrInvalid, ErrExpired, ErrUnknownKey or ErrTorn.
+// errors: ErrInvalid, ErrExpired, ErrUnknownKey, ErrClockSkew or ErrTorn.
 // It must be safe for concurrent use.
 type ForeignFormat interface {
 	Open(cookies []*http.Cookie, now time.Time) (*Foreign, error)
@@ -41,10 +41,14 @@ type Legacy struct {
 	target  string                      // T, for the error of New
 }
 
-// Migrate opens sessions of format where a request has no cookie of ours, and hands
+// Migrate opens sessions of format where a request has none of ours that opens, and hands
 // them over: convert makes the application's data of the claims, the session is sealed as
 // one of ours with the same response, and the old cookies are expired. It keeps the age that
 // the old cookie proves, so that moving extends no session. An error of convert makes the visitor new.
+//
+// Where both are present, ours counts; Destroy expires the old one as well. One of ours that another
+// instance may still open (ErrUnknownKey, ErrClockSkew, ErrAmbiguous) is not replaced. The old cookie may have
+// the name of ours: it is replaced then.
 func Migrate[T any](format ForeignFormat, convert func(*Foreign) (T, error)) Legacy {
 	return Legacy{
 		format: format,

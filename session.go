@@ -2,6 +2,7 @@ package signet
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -10,6 +11,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -33,7 +36,7 @@ type Config struct {
 	// never opens at another. At most 256 bytes.
 	Tenant string
 	// Legacy are formats of other frameworks that are taken over, tried in this order and
-	// only where the request has no cookie of ours.
+	// only where the request has no session of ours that opens.
 	Legacy []Legacy
 	// Validate sees every session that opened and can refuse it.
 	Validate Validator
@@ -337,17 +340,19 @@ func (s *Session[T]) load(r *http.Request) {
 			s.rewrite = true
 		}
 	}
-	if errors.Is(err, http.ErrNoCookie) && m.openLegacy(s, r) {
-		return
-	}
 	if err == nil {
 		err = s.adopt(r, o)
+	} else if m.openLegacy(s, r, err) {
+		s.withheld = m.withholds(r, &s.in, http.ErrNoCookie)
+		return
 	}
 	if err == nil {
 		return
 	}
 	if !errors.Is(err, http.ErrNoCookie) {
 		s.err = err
+	} else if errors.Is(s.err, ErrClockSkew) {
+		err = ErrClockSkew // of another framework: its session opens in a moment, if nothing hides it
 	}
 	s.withheld = m.withholds(r, &s.in, err)
 }
@@ -495,25 +500,44 @@ func safeMethod(method string) bool {
 	return method == "" || method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions || method == http.MethodTrace
 }
 
-// openLegacy takes over a session of another framework.
-func (m *Manager[T]) openLegacy(s *Session[T], r *http.Request) bool {
+// openLegacy takes over a session of another framework, where the request brought none of ours that
+// counts; err is why. Ours may be good for another instance: then only a foreign one that came
+// under its very name shows that it is not.
+func (m *Manager[T]) openLegacy(s *Session[T], r *http.Request, err error) bool {
 	if len(m.cfg.Legacy) == 0 {
 		return false
 	}
+	mayBeGood := err == ErrAmbiguous || (err == ErrUnknownKey || err == ErrClockSkew) && m.withholds(r, &s.in, err) != nil
 	cookies := r.Cookies()
 	for _, l := range m.cfg.Legacy {
 		f, err := l.format.Open(cookies, m.keys.now())
+		if err == nil && mayBeGood && !slices.ContainsFunc(f.Cookies, m.named) {
+			continue
+		}
 		if err == nil {
 			err = s.takeOver(r, l, f)
 		}
 		if err == nil {
 			return true
 		}
-		if !errors.Is(err, http.ErrNoCookie) {
+		if !errors.Is(err, http.ErrNoCookie) && s.err == nil {
 			s.err = err
 		}
 	}
 	return false
+}
+
+// named reports whether a foreign cookie has one of our names.
+func (m *Manager[T]) named(f *http.Cookie) bool {
+	_, _, ours := m.cookie.index(f.Name + "=")
+	return ours
+}
+
+// replaces reports whether a browser would take our cookie of that name for the foreign one.
+func (m *Manager[T]) replaces(f *http.Cookie) bool {
+	ours := m.cfg.Cookie
+	return m.named(f) && cmp.Or(f.Path, "/") == cmp.Or(ours.Path, "/") && f.Partitioned == ours.Partitioned &&
+		strings.EqualFold(strings.TrimPrefix(f.Domain, "."), ours.Domain)
 }
 
 func (s *Session[T]) takeOver(r *http.Request, l Legacy, f *Foreign) error {
@@ -670,9 +694,12 @@ func (m *Manager[T]) expireOld(lines []string, s *Session[T]) []string {
 		}
 	}
 	for _, f := range s.foreign {
+		if m.replaces(f) {
+			continue // or it would expire what was just set
+		}
 		gone := *f
 		gone.Value, gone.MaxAge, gone.Expires = "", -1, time.Time{}
-		if line := gone.String(); line != "" {
+		if line := gone.String(); line != "" && !slices.Contains(lines, line) {
 			lines = append(lines, line)
 		}
 	}
@@ -688,6 +715,12 @@ func (m *Manager[T]) clearLines(r *http.Request, s *Session[T]) []string {
 		gone |= 1 << touchIndex
 	}
 	lines := m.cookie.expireTwins(m.cookie.expire(nil, gone), gone)
+	for _, l := range m.cfg.Legacy {
+		// Those that would open, though ours went first: or the next request would log in again.
+		if f, err := l.format.Open(r.Cookies(), m.keys.now()); err == nil {
+			s.foreign = append(s.foreign, f.Cookies...)
+		}
+	}
 	lines = m.expireOld(lines, s)
 	m.observe(r.Context(), Event{Kind: "cleared"})
 	return lines
