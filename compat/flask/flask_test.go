@@ -50,7 +50,9 @@ func open(t testing.TB, cfg flask.Config) *flask.Cookies {
 	return c
 }
 
-func vector(t testing.TB, name string) vectors.Vector { return vectors.Named(t, vectors.Load(t, "flask"), name) }
+func vector(t testing.TB, name string) vectors.Vector {
+	return vectors.Named(t, vectors.Load(t, "flask"), name)
+}
 
 func TestVectorsOfTheRealFramework(t *testing.T) {
 	vectors.Run(t, vectors.Load(t, "flask"), from)
