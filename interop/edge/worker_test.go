@@ -175,3 +175,17 @@ func TestWorkerHasNoRoom(t *testing.T) {
 	require.NotContains(t, got.Data, "country")
 	require.Empty(t, res.Header["Set-Cookie"])
 }
+
+// without and only pick cookies of a field by name.
+func without(header, name string) string { return pick(header, name, false) }
+func only(header, name string) string    { return pick(header, name, true) }
+
+func pick(header, name string, want bool) string {
+	var kept []string
+	for _, pair := range strings.Split(header, "; ") {
+		if strings.HasPrefix(pair, name+"=") == want {
+			kept = append(kept, pair)
+		}
+	}
+	return strings.Join(kept, "; ")
+}
