@@ -39,6 +39,7 @@ var commands []command
 
 func init() {
 	commands = []command{
+		{"demo", "[-addr HOST:PORT] [-keys FILE] [-tls]", "serve a shop to click through, with its cookies laid open", runDemo},
 		{"inspect", "[-keys FILE [-purpose NAME] [-kind KIND] [-tenant NAME]]", "explain the cookie, Cookie header or token on stdin", inspect},
 		{"keys new", "[-env]", "print a ring with one new key", keysNew},
 	}
