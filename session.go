@@ -198,11 +198,11 @@ type Session[T any] struct {
 	late                        bool  // one of these was asked for after the save
 	withheld                    error // why implicit saves are
 
-	in      received // of the current cookie
+	carried carried // which of the current cookies the browser holds; their values are credentials and not kept here
 	old     []carried
-	foreign []*http.Cookie
-	touched int64 // when the idle clock was last written; 0 if not
-	done    bool  // the response has begun
+	foreign []*http.Cookie // those of another framework, as they are expired
+	touched int64          // when the idle clock was last written; 0 if not
+	done    bool           // the response has begun
 }
 
 // IsNew reports whether the request brought no session that counts.
@@ -326,13 +326,15 @@ func (m *Manager[T]) Load(r *http.Request) *Session[T] {
 func (s *Session[T]) load(r *http.Request) {
 	m := s.m
 	fields := r.Header["Cookie"]
-	m.cookie.read(fields, &s.in)
+	var in received
+	m.cookie.read(fields, &in)
+	s.carried = in.carried
 	for _, c := range m.previous {
 		var in received
 		c.read(fields, &in)
 		s.old = append(s.old, in.carried)
 	}
-	o, err := m.openCookie(&s.in, m.purposes[0])
+	o, err := m.openCookie(&in, m.purposes[0])
 	for i := 0; errors.Is(err, http.ErrNoCookie) && i < len(m.previous); i++ {
 		var in received
 		m.previous[i].read(fields, &in)
@@ -341,9 +343,9 @@ func (s *Session[T]) load(r *http.Request) {
 		}
 	}
 	if err == nil {
-		err = s.adopt(r, o)
-	} else if m.openLegacy(s, r, err) {
-		s.withheld = m.withholds(r, &s.in, http.ErrNoCookie)
+		err = s.adopt(r, &in, o)
+	} else if m.openLegacy(s, r, &in, err) {
+		s.withheld = m.withholds(r, &in, http.ErrNoCookie)
 		return
 	}
 	if err == nil {
@@ -354,17 +356,17 @@ func (s *Session[T]) load(r *http.Request) {
 	} else if errors.Is(s.err, ErrClockSkew) {
 		err = ErrClockSkew // of another framework: its session opens in a moment, if nothing hides it
 	}
-	s.withheld = m.withholds(r, &s.in, err)
+	s.withheld = m.withholds(r, &in, err)
 }
 
 // adopt makes s the session of an opened token, if nothing speaks against it.
-func (s *Session[T]) adopt(r *http.Request, o opened) error {
+func (s *Session[T]) adopt(r *http.Request, in *received, o opened) error {
 	m := s.m
 	data, err := m.codec.decode(o.data)
 	if err != nil {
 		return m.unreadable(o)
 	}
-	s.touched, err = m.lastTouch(&s.in, o)
+	s.touched, err = m.lastTouch(in, o)
 	if err != nil {
 		return err
 	}
@@ -409,7 +411,7 @@ func (s *Session[T]) validate(r *http.Request) error {
 	}
 	err := s.m.cfg.Validate.check(r, s)
 	if err != nil {
-		*s = Session[T]{m: s.m, isNew: true, lifetime: s.m.cfg.Lifetime, in: s.in, old: s.old, foreign: s.foreign}
+		*s = Session[T]{m: s.m, isNew: true, lifetime: s.m.cfg.Lifetime, carried: s.carried, old: s.old, foreign: s.foreign}
 	}
 	return err
 }
@@ -503,11 +505,11 @@ func safeMethod(method string) bool {
 // openLegacy takes over a session of another framework, where the request brought none of ours that
 // counts; err is why. Ours may be good for another instance: then only a foreign one that came
 // under its very name shows that it is not.
-func (m *Manager[T]) openLegacy(s *Session[T], r *http.Request, err error) bool {
+func (m *Manager[T]) openLegacy(s *Session[T], r *http.Request, in *received, err error) bool {
 	if len(m.cfg.Legacy) == 0 {
 		return false
 	}
-	mayBeGood := err == ErrAmbiguous || (err == ErrUnknownKey || err == ErrClockSkew) && m.withholds(r, &s.in, err) != nil
+	mayBeGood := err == ErrAmbiguous || (err == ErrUnknownKey || err == ErrClockSkew) && m.withholds(r, in, err) != nil
 	cookies := r.Cookies()
 	for _, l := range m.cfg.Legacy {
 		f, err := l.format.Open(cookies, m.keys.now())
@@ -540,12 +542,22 @@ func (m *Manager[T]) replaces(f *http.Cookie) bool {
 		strings.EqualFold(strings.TrimPrefix(f.Domain, "."), ours.Domain)
 }
 
+// expireLater keeps the cookies of another framework as they are to be expired, without their values.
+func (s *Session[T]) expireLater(f *Foreign) {
+	for _, c := range f.Cookies {
+		gone := *c
+		gone.Value, gone.Raw, gone.MaxAge, gone.Expires = "", "", -1, time.Time{}
+		s.foreign = append(s.foreign, &gone)
+	}
+}
+
 func (s *Session[T]) takeOver(r *http.Request, l Legacy, f *Foreign) error {
 	converted, err := l.convert(f)
 	if err != nil {
 		return err
 	}
-	s.Data, s.isNew, s.rewrite, s.foreign = *converted.(*T), false, true, f.Cookies
+	s.Data, s.isNew, s.rewrite = *converted.(*T), false, true
+	s.expireLater(f)
 	s.draw()
 	now := s.head.created
 	if !f.Issued.IsZero() && f.Issued.Unix() < now {
@@ -664,11 +676,11 @@ func (m *Manager[T]) sealLines(r *http.Request, s *Session[T], body []byte, now 
 		m.observe(r.Context(), Event{Kind: "clamped", KeyID: by.key.id.String()})
 	}
 	lines, set := m.cookie.set(nil, token, s.maxAge(now))
-	stale := s.in.carried &^ set &^ (1 << touchIndex)
+	stale := s.carried &^ set &^ (1 << touchIndex)
 	lines = m.cookie.expireTwins(m.cookie.expire(lines, stale), stale|set)
 	lines = m.expireOld(lines, s)
 	// The browser holds these from now on; a second save in this request replaces them.
-	s.in.carried |= set
+	s.carried |= set
 	s.raw, s.issued = body, now
 	m.observe(r.Context(), Event{Kind: "sealed", KeyID: by.key.id.String(), Format: m.cfg.Format, Bytes: m.cookie.wireSize(len(token)), Chunks: n})
 	return lines, nil
@@ -693,12 +705,10 @@ func (m *Manager[T]) expireOld(lines []string, s *Session[T]) []string {
 			lines = c.expireTwins(c.expire(lines, s.old[i]), s.old[i])
 		}
 	}
-	for _, f := range s.foreign {
-		if m.replaces(f) {
+	for _, gone := range s.foreign {
+		if m.replaces(gone) {
 			continue // or it would expire what was just set
 		}
-		gone := *f
-		gone.Value, gone.MaxAge, gone.Expires = "", -1, time.Time{}
 		if line := gone.String(); line != "" && !slices.Contains(lines, line) {
 			lines = append(lines, line)
 		}
@@ -710,7 +720,7 @@ func (m *Manager[T]) expireOld(lines []string, s *Session[T]) []string {
 // first cookie even where the request brought none: another site's log-out request
 // carries no Lax cookie, and without the first the others mean nothing.
 func (m *Manager[T]) clearLines(r *http.Request, s *Session[T]) []string {
-	gone := s.in.carried | 1
+	gone := s.carried | 1
 	if m.cfg.IdleTimeout > 0 {
 		gone |= 1 << touchIndex
 	}
@@ -718,7 +728,7 @@ func (m *Manager[T]) clearLines(r *http.Request, s *Session[T]) []string {
 	for _, l := range m.cfg.Legacy {
 		// Those that would open, though ours went first: or the next request would log in again.
 		if f, err := l.format.Open(r.Cookies(), m.keys.now()); err == nil {
-			s.foreign = append(s.foreign, f.Cookies...)
+			s.expireLater(f)
 		}
 	}
 	lines = m.expireOld(lines, s)
