@@ -37,3 +37,19 @@ func JoinCookies(name string, fields []string) (tokens []string, errs []error) {
 	}
 	return tokens, errs
 }
+
+// PolicySeconds is the policy in force, defaults filled in.
+func PolicySeconds(r *Keyring) map[string]int64 {
+	p := r.Policy()
+	return map[string]int64{
+		"period": seconds(p.period()), "propagation": seconds(p.propagation()), "skew": seconds(p.skew()), "life": seconds(p.life()), "leeway": seconds(p.leeway()),
+	}
+}
+
+// KeysOf are the keys of a ring in the order in which they seal.
+func KeysOf(r *Keyring) (keys []Key) {
+	for _, k := range r.ring.Load().keys {
+		keys = append(keys, k.public())
+	}
+	return keys
+}

@@ -444,6 +444,8 @@ func looksLike(text string) string {
 	trimmed := strings.TrimRight(text, "=")
 	stdLen, stdErr := base64.RawStdEncoding.Decode(make([]byte, len(trimmed)+3), []byte(trimmed))
 	urlLen, urlErr := base64.RawURLEncoding.Decode(make([]byte, len(trimmed)+3), []byte(trimmed))
+	// Random base64 has letters of both cases; a phrase with hyphens may decode, too.
+	mixed := strings.ToLower(text) != text && strings.ToUpper(text) != text
 	switch {
 	case text == "":
 		return ""
@@ -455,7 +457,7 @@ func looksLike(text string) string {
 		return " (it looks like a JOSE token)"
 	case decoded(hexLen, hexErr) && len(text) >= 16:
 		return fmt.Sprintf(" (it looks like %d bytes in hex)", hexLen)
-	case decoded(stdLen, stdErr) && stdLen >= 16, decoded(urlLen, urlErr) && urlLen >= 16:
+	case mixed && (decoded(stdLen, stdErr) && stdLen >= 16 || decoded(urlLen, urlErr) && urlLen >= 16):
 		return fmt.Sprintf(" (it looks like %d bytes in base64)", max(stdLen, urlLen))
 	}
 	return " (it looks like a passphrase or other text, which is no key)"
