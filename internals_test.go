@@ -1,5 +1,7 @@
 package signet
 
+import "crypto/cipher"
+
 // What the tests in package signet_test reach of the inside.
 
 // Opened is a token that opened, whatever its kind.
@@ -52,4 +54,54 @@ func KeysOf(r *Keyring) (keys []Key) {
 		keys = append(keys, k.public())
 	}
 	return keys
+}
+
+// The functions that tokens are made of, for the vectors of others.
+
+func OpenGCM(key, sealed, additional []byte) ([]byte, error) {
+	return openWith(newGCM, key, sealed, additional)
+}
+
+func OpenChaCha(key, sealed, additional []byte) ([]byte, error) {
+	return openWith(newChaCha, key, sealed, additional)
+}
+
+func openWith(make func([]byte) (aead, error), key, sealed, additional []byte) ([]byte, error) {
+	a, err := make(key)
+	if err != nil {
+		return nil, err
+	}
+	return a.Open(sealed[:0], nil, sealed, additional)
+}
+
+// NewAES is the block cipher of key wrap.
+func NewAES(key []byte) (cipher.Block, error) {
+	a, err := newKeyWrapper(key)
+	if err != nil {
+		return nil, err
+	}
+	return a.(keyWrapper).block, nil
+}
+
+func Expand(key []byte, info string, size int) []byte { return expand(key, info, size) }
+
+func Extract(secret [32]byte) ([]byte, error) {
+	k, err := newKey(secret, aes256GCM)
+	if err != nil {
+		return nil, err
+	}
+	return k.prk, nil
+}
+
+const CacheCapacity = cacheSets * cacheWays
+
+// CachedAEADs is how many AEADs the ring's cache holds.
+func CachedAEADs(r *Keyring) (n int) {
+	cache := r.subkeys.Load()
+	for i := range cache.slots {
+		if cache.slots[i].Load() != nil {
+			n++
+		}
+	}
+	return n
 }

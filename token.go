@@ -135,6 +135,9 @@ func (r *Keyring) SealAs(f Format, name string, plaintext []byte, life time.Dura
 // [ErrUnknownKey], [ErrExpired], [ErrClockSkew] or [ErrRevoked], as it is and not
 // wrapped; tell a client none of them.
 func (r *Keyring) Open(name, token string) ([]byte, error) {
+	if name == "" || len(name) > maxPurpose {
+		return nil, ErrInvalid // nothing is sealed for it
+	}
 	o, err := r.open(purpose{kind: kindToken, name: name}, token)
 	if err != nil {
 		return nil, err
