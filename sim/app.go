@@ -135,7 +135,6 @@ type sight struct {
 	persistent       bool
 	fields           fields
 	idAfter          string
-	expiresAfter     int64
 	failed           error // of saving
 	sealedBy         string
 	lifeErr          error

@@ -349,31 +349,49 @@ func (w *World) fill(b *browser, n int) {
 // operate changes the key file.
 func (w *World) operate(e event) *Violation {
 	o := w.operator
-	if w.plan.orderly || e.a%8 < 4 {
-		if o.rotate() {
+	in := w.instances[int(e.c)%len(w.instances)]
+	switch n := e.a % 8; {
+	case n == 7:
+		return w.badFile(e, in)
+	case n == 6 && (w.plan.updates || !w.plan.orderly):
+		old := o.files[int(e.b)%len(o.files)]
+		w.tell("instance %d is given generation %d of the key file again", in.number, old.generation)
+		return in.take(old)
+	case n == 5 && w.plan.updates:
+		return w.forgetful(e, in)
+	case n < 4 || w.plan.orderly:
+		done, err := o.rotate(e.b)
+		if done {
 			w.counts.Rotations++
 			w.tell("the operator rotates: key %d seals from %d s", o.made, o.current().keys[len(o.current().keys)-1].nbf-epoch)
 		}
-		return nil
-	}
-	in := w.instances[int(e.c)%len(w.instances)]
-	switch e.a % 8 {
-	case 4:
+		return err
+	case n == 4:
 		w.tell("the operator %s", o.revoke(e.b))
-	case 5:
-		if len(o.current().keys) < 20 {
-			o.hurry()
-			w.tell("the operator publishes key %d, which seals at once", o.made)
-		}
-	case 6:
-		old := o.files[int(e.b)%len(o.files)]
-		in.pending = nil
-		in.take(old)
-		w.tell("instance %d is rolled back to generation %d of the key file", in.number, old.generation)
-	case 7:
-		return w.badFile(e, in)
+	case len(o.current().keys) < 16:
+		w.tell("the operator publishes key %d, which seals at once", o.made+1)
+		return o.hurry()
 	}
 	return nil
+}
+
+// forgetful gives a running instance a copy of the current file that lacks a key which only opens. By
+// Update nobody may lose a session over it.
+func (w *World) forgetful(e event, in *instance) *Violation {
+	if err := in.catchUp(); err != nil {
+		return err
+	}
+	last := w.operator.current()
+	i := int(e.b) % len(last.keys)
+	k := last.keys[i]
+	if in.file.find(k.id) == nil || k.nbf > in.now() || last.sealer(in.now()) == nil || last.sealer(in.now()).id == k.id {
+		return nil
+	}
+	f := &keyFile{revoked: last.revoked, generation: last.generation}
+	f.keys = append(append(f.keys, last.keys[:i]...), last.keys[i+1:]...)
+	f.write(w.plan.policy)
+	w.tell("instance %d is given a file that lacks key %d", in.number, k.number)
+	return in.take(f)
 }
 
 // badFile gives an instance a damaged file, which it must refuse.
@@ -433,7 +451,9 @@ var purposes = [...]string{"reset", "reset\x00", "rese", "state"}
 // its own purpose or the wrong one.
 func (w *World) token(e event) *Violation {
 	in := w.instances[int(e.a)%len(w.instances)]
-	in.catchUp()
+	if err := in.catchUp(); err != nil {
+		return err
+	}
 	purpose := purposes[int(e.b)%len(purposes)]
 	if e.c%3 == 0 || len(w.tokens) == 0 {
 		return w.sealToken(in, purpose, e)

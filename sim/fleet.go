@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -20,6 +21,7 @@ type masterKey struct {
 	number             int // in the order of creation
 	id, secret         string
 	issued, nbf, until int64 // until 0 is without end
+	kept               bool  // a later file lacks it; it opens on, but seals no more
 }
 
 // keyFile is one state of the operator's file. Instances use some earlier or later one.
@@ -45,7 +47,7 @@ func (f *keyFile) sealer(now int64) *masterKey {
 	var passed, ahead *masterKey
 	for i := range f.keys {
 		k := &f.keys[i]
-		if k.until != 0 && now >= k.until || slices.Contains(f.revoked, k.id) {
+		if k.kept || k.until != 0 && now >= k.until || slices.Contains(f.revoked, k.id) {
 			continue
 		}
 		if k.nbf <= now {
@@ -128,43 +130,118 @@ func (o *operator) next() *keyFile {
 	return f
 }
 
-// rotate publishes the next key by the rule of the design: it seals when everybody knows it, and
-// the one before it opens for as long as anything that it sealed lives.
-func (o *operator) rotate() bool {
+// rotate publishes the next key: in half of the worlds as Policy.Next or Hasten says, in the others by
+// hand after the rule of the design. Policy.Check has nothing against either.
+func (o *operator) rotate(n uint32) (bool, *Violation) {
+	last, f := o.current(), (*keyFile)(nil)
+	if o.w.plan.byPolicy {
+		f = o.byPolicy(n)
+	} else {
+		f = o.byHand()
+	}
+	if f == nil || len(f.keys) > 16 {
+		return false, nil
+	}
+	if err := o.check(last, f); err != nil && o.w.plan.orderly {
+		return false, o.w.violation(nil, "a rotation by the rule is safe", "%v", err)
+	}
+	o.publish(f)
+	o.spread()
+	return true, nil
+}
+
+// check is what Policy.Check says of a change.
+func (o *operator) check(last, next *keyFile) error {
+	p := o.w.plan.policy
+	next.write(p)
+	return p.Check(signet.Must(signet.ParseKeyring(last.text)), signet.Must(signet.ParseKeyring(next.text)), time.Unix(o.w.now, 0))
+}
+
+// byHand keeps the rule of the design: a key seals when everybody knows it, and the one before it opens
+// for as long as anything that it sealed lives.
+func (o *operator) byHand() *keyFile {
 	p := o.w.plan.policy
 	newest := o.current().keys[len(o.current().keys)-1]
 	if o.w.now < newest.nbf || o.w.now < newest.issued+secs(p.Propagation) {
-		return false // the one before is not in use yet
+		return nil // the one before is not in use yet
 	}
 	f := o.next()
-	if len(f.keys) > 20 {
-		return false
-	}
 	k := o.newKey(o.w.now + secs(p.Propagation) + secs(p.Skew))
 	if last := &f.keys[len(f.keys)-1]; last.until == 0 {
 		last.until = k.nbf + secs(p.Life) + secs(p.Leeway) + secs(p.Skew)
 	}
 	f.keys = append(f.keys, k)
-	o.publish(f)
-	o.spread()
-	return true
+	return f
 }
 
-// hurry is the classic mistake: a key that seals at once.
-func (o *operator) hurry() {
+// byPolicy asks the library for the next ring, and gives the key in it a secret of this world's own.
+func (o *operator) byPolicy(n uint32) *keyFile {
+	p, now := o.w.plan.policy, time.Unix(o.w.now, 0)
+	ring := signet.Must(signet.ParseKeyring(o.current().text))
+	fresh := signet.GenerateKey(time.Time{})
+	step := p.Next
+	if n%4 == 0 {
+		step = p.Hasten
+	}
+	next := signet.Must(step(ring, fresh, now))
+	if next == ring {
+		return nil
+	}
+	return o.read(next, fresh.ID())
+}
+
+// read takes a ring of the library into a file of this world.
+func (o *operator) read(ring *signet.Keyring, fresh string) *keyFile {
+	var set struct {
+		Keys []struct {
+			K, Kid        string
+			Iat, Nbf, Exp int64
+		}
+		Revoked    []string
+		Generation int
+	}
+	if err := json.Unmarshal(signet.Must(ring.SecretJWKS()), &set); err != nil {
+		panic(err) // of our own making
+	}
+	f := &keyFile{revoked: set.Revoked, generation: set.Generation}
+	for _, k := range set.Keys {
+		one := masterKey{id: k.Kid, secret: k.K, issued: k.Iat}
+		if k.Kid == fresh {
+			one = o.newKey(k.Nbf)
+		} else if known := o.current().find(k.Kid); known != nil {
+			one.number = known.number
+		}
+		one.nbf, one.until = k.Nbf, k.Exp
+		f.keys = append(f.keys, one)
+	}
+	return f
+}
+
+// hurry is the classic mistake: a key that seals at once. Policy.Check has to say so.
+func (o *operator) hurry() *Violation {
 	f := o.next()
 	f.keys = append(f.keys, o.newKey(o.w.now))
+	if o.check(o.current(), f) == nil {
+		return o.w.violation(nil, "a key that seals at once is found", "Policy.Check has nothing against it")
+	}
 	o.publish(f)
 	o.spread()
+	return nil
 }
 
 // revoke takes a key out of use, but never the last.
 func (o *operator) revoke(n uint32) string {
+	last := o.current()
+	k := last.keys[int(n)%len(last.keys)]
 	f := o.next()
-	k := f.keys[int(n)%len(f.keys)]
-	f.revoked = append(f.revoked, k.id)
-	if live := f.sealer(o.w.now); live == nil || live.until != 0 && live.until < o.w.now+secs(o.w.plan.policy.Life) {
-		f.keys = append(f.keys, o.newKey(o.w.now))
+	if o.w.plan.byPolicy {
+		p, fresh := o.w.plan.policy, signet.GenerateKey(time.Time{})
+		f = o.read(signet.Must(p.Revoke(signet.Must(signet.ParseKeyring(last.text)), fresh, time.Unix(o.w.now, 0), k.id)), fresh.ID())
+	} else {
+		f.revoked = append(f.revoked, k.id)
+		if live := f.sealer(o.w.now); live == nil || live.until != 0 && live.until < o.w.now+secs(o.w.plan.policy.Life) {
+			f.keys = append(f.keys, o.newKey(o.w.now))
+		}
 	}
 	o.publish(f)
 	o.spread()
@@ -239,20 +316,67 @@ func (in *instance) program(cfg signet.Config) (http.Handler, error) {
 func (in *instance) now() int64 { return in.w.now + in.offset }
 
 // catchUp takes the files that have arrived by now, in the order of their arrival.
-func (in *instance) catchUp() {
+func (in *instance) catchUp() *Violation {
 	slices.SortStableFunc(in.pending, func(a, b delivery) int { return int(a.at - b.at) })
 	for len(in.pending) > 0 && in.pending[0].at <= in.w.now {
 		f := in.pending[0].file
 		in.pending = in.pending[1:]
-		if f.generation > in.file.generation {
-			in.take(f)
+		if f.generation > in.file.generation || in.w.plan.updates {
+			if err := in.take(f); err != nil {
+				return err
+			}
 		}
 	}
+	return nil
 }
 
-func (in *instance) take(f *keyFile) {
-	if err := in.keys.Replace(signet.Must(signet.ParseKeyring(f.text))); err != nil {
-		panic(err) // a ring that was just parsed
+// take hands a file to the running process: through Update, which keeps what the file merely lacks, or
+// in some worlds through Replace, which obeys.
+func (in *instance) take(f *keyFile) *Violation {
+	next := signet.Must(signet.ParseKeyring(f.text))
+	if !in.w.plan.updates {
+		in.file = f
+		if err := in.keys.Replace(next); err != nil {
+			return in.w.violation(nil, "Replace takes a valid ring", "%v", err)
+		}
+		return nil
 	}
-	in.file = f
+	merged := in.merge(f)
+	var unsafe *signet.UnsafeError
+	err := in.keys.Update(next)
+	if refused := errors.As(err, &unsafe) && unsafe.Refused; refused != (merged == nil) {
+		return in.w.violation(nil, "Update refuses what is older or leaves no key to seal with", "generation %d after %d: %v", f.generation, in.file.generation, err)
+	}
+	if merged != nil {
+		in.file = merged
+	}
+	return nil
+}
+
+// merge is what must be in force after Update: nil if it has to refuse the file.
+func (in *instance) merge(f *keyFile) *keyFile {
+	was, now, p := in.file, in.now(), in.w.plan.policy
+	if bytes.Equal(was.text, f.text) {
+		return was
+	}
+	if f.generation <= was.generation || f.sealer(now) == nil {
+		return nil
+	}
+	m := &keyFile{keys: slices.Clone(f.keys), generation: f.generation, text: f.text}
+	m.revoked = slices.Concat(was.revoked, f.revoked)
+	for _, k := range was.keys {
+		in := f.find(k.id)
+		live := k.until == 0 || now < k.until
+		if !live || in != nil && (in.until == 0 || now < in.until) || slices.Contains(m.revoked, k.id) {
+			continue
+		}
+		end := now + secs(p.Skew) + secs(p.Propagation) + secs(p.Skew) + secs(p.Life) + secs(p.Leeway)
+		if !k.kept && (k.until == 0 || k.until > end) {
+			k.until = end
+		}
+		k.kept = true
+		m.keys = slices.DeleteFunc(m.keys, func(o masterKey) bool { return o.id == k.id })
+		m.keys = append(m.keys, k)
+	}
+	return m
 }

@@ -22,6 +22,8 @@ type plan struct {
 	shaped    bool // the two versions disagree on the type of a field
 	denies    bool // log-out puts the id on a deny list that Validate asks
 	chatty    bool // every event is logged
+	byPolicy  bool // the operator uses Policy.Next, Hasten and Revoke
+	updates   bool // instances take new files by Update
 	sites     []sitePlan
 	instances []instancePlan
 	browsers  int
@@ -51,7 +53,8 @@ type proxyPlan struct {
 
 func newPlan(seed uint64) (*plan, *rand.Rand) {
 	r := rand.New(rand.NewPCG(seed, 0x7369676e6574))
-	p := &plan{seed: seed, orderly: r.IntN(2) == 0, shaped: r.IntN(8) == 0, denies: r.IntN(3) == 0, chatty: r.IntN(4) == 0, browsers: 1 + r.IntN(6)}
+	p := &plan{seed: seed, orderly: r.IntN(2) == 0, shaped: r.IntN(8) == 0, denies: r.IntN(3) == 0, chatty: r.IntN(4) == 0,
+		byPolicy: r.IntN(2) == 0, updates: r.IntN(4) > 0, browsers: 1 + r.IntN(6)}
 	life := pick(r, 10*time.Minute, time.Hour, 24*time.Hour, 30*24*time.Hour)
 	p.policy = signet.Policy{
 		Life: life, Propagation: life / time.Duration(5+r.IntN(40)) / time.Second * time.Second,

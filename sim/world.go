@@ -305,7 +305,9 @@ func (o *observer) Observe(ctx context.Context, e signet.Event) {
 func (w *World) serve(f *flight) *Violation {
 	f.served, f.servedAt = true, w.now
 	w.counts.Requests++
-	f.in.catchUp()
+	if err := f.in.catchUp(); err != nil {
+		return err
+	}
 	if refused := w.throughProxy(f); refused {
 		w.tell("the proxy of instance %d refuses request %d: its header is too long", f.in.number, f.number)
 		w.note(f.number, 400)
