@@ -142,23 +142,27 @@ func (g *ring) timeline() []span {
 func (c *change) known() {
 	everywhere := c.t + c.p.spread()
 	slowest := c.t - seconds(c.p.skew())
+	line := c.old.timeline()
 	for _, s := range c.next.timeline() {
-		first := max(s.from, slowest)
-		if s.key == nil || first >= min(s.to, everywhere) {
-			continue
-		}
-		if was := c.old.sealer(first); was != nil && was.id == s.key.id {
+		first, last := max(s.from, slowest), min(s.to, everywhere)
+		if s.key == nil || first >= last {
 			continue
 		}
 		since := c.t
 		if k := c.old.byID[s.key.id]; k != nil && !c.old.revoked[k.id] {
 			since = published(k, c.t)
-			if dead := min(everywhere, min(s.to, everywhere)+c.p.tail()); k.notAfter != 0 && k.notAfter < dead {
-				c.find("early", s.key, dead-k.notAfter, "seals again from %s, but instances with the old ring open it only until %s; add a new key instead", clock(first), clock(k.notAfter))
+			if dead := min(everywhere, last+c.p.tail()); k.notAfter != 0 && k.notAfter < dead {
+				c.find("early", s.key, dead-k.notAfter, "seals until %s, but instances with the old ring open it only until %s; let another key follow sooner", clock(last), clock(k.notAfter))
 				continue
 			}
 		}
-		if bound := since + c.p.spread(); first < bound {
+		// What the old ring seals with too is known to be known.
+		for _, was := range line {
+			if was.key != nil && was.key.id == s.key.id && was.from <= first {
+				first = max(first, was.to)
+			}
+		}
+		if bound := since + c.p.spread(); first < min(bound, last) {
 			c.find("early", s.key, bound-first, "seals from %s, %s before every instance knows it; let it seal from %s (nbf %d) or later",
 				clock(first), lasting(bound-first), clock(bound), bound)
 		}
@@ -168,29 +172,55 @@ func (c *change) known() {
 // outlived: nobody drops a key while a token of its lives.
 func (c *change) outlived() {
 	everywhere := c.t + c.p.spread()
-	for _, s := range c.old.timeline() {
-		if s.key == nil || s.from >= everywhere || c.next.revoked[s.key.id] {
+	line := c.old.timeline()
+	for _, k := range c.old.keys {
+		if c.old.revoked[k.id] || c.next.revoked[k.id] {
 			continue
 		}
-		dead := min(s.to, everywhere) + c.p.tail()
-		if s.key.notAfter != 0 {
-			dead = min(dead, s.key.notAfter) // its tokens end with it
+		until, waits := sealsUntil(line, k)
+		if waits >= everywhere {
+			continue // nobody has sealed with it, or will before the new ring is in use
 		}
-		safe := dead + seconds(c.p.skew())
-		if c.t >= safe {
-			continue
+		// An end that the file has set is respected: it may be later than the ring by itself shows, if the
+		// next key was hastened, and it may be sooner, and then the tokens end with the key.
+		dead := min(until, everywhere) + c.p.tail()
+		if k.notAfter != 0 {
+			dead = min(dead, k.notAfter)
 		}
-		k := c.next.byID[s.key.id]
-		switch {
-		case k == nil && s.to > everywhere:
-			c.find("dropped", s.key, safe-c.t, "still seals and is gone; keep it until %s after another seals everywhere; to rotate: signet keys rotate FILE", lasting(c.p.tail()+seconds(c.p.skew())))
-		case k == nil:
-			c.find("dropped", s.key, safe-c.t, "is gone, but tokens of it live until %s; drop it %s later, at %s", clock(dead), lasting(safe-c.t), clock(safe))
-		case k.notAfter != 0 && k.notAfter < dead:
-			c.find("short", k, dead-k.notAfter, "ends at %s, but tokens of it live until %s; let it end %s later (exp %d)", clock(k.notAfter), clock(dead), lasting(dead-k.notAfter), dead)
-		case k.alg != s.key.alg:
-			c.find("algorithm", k, 0, "has alg %s and had %s, so its tokens open no more; add a new key of the other alg instead", k.alg, s.key.alg)
+		safe := max(dead+seconds(c.p.skew()), k.notAfter)
+		if c.t < safe {
+			c.lives(k, until > everywhere, max(dead, k.notAfter), safe)
 		}
+	}
+}
+
+// sealsUntil is the end of the last time that k seals, and the begin of the first. A key that
+// never does may have, in another edition of the file.
+func sealsUntil(line []span, k *key) (to, from int64) {
+	to, from = forever, 0
+	for i := len(line) - 1; i >= 0; i-- {
+		if line[i].key == k {
+			if from == 0 && to == forever {
+				to = line[i].to
+			}
+			from = line[i].from
+		}
+	}
+	return to, from
+}
+
+// lives judges what the new ring does to a key of which tokens live.
+func (c *change) lives(k *key, seals bool, dead, safe int64) {
+	is := c.next.byID[k.id]
+	switch {
+	case is == nil && seals:
+		c.find("dropped", k, safe-c.t, "may still seal and is gone; keep it until %s after another key seals everywhere; to rotate: signet keys rotate FILE", lasting(c.p.tail()+seconds(c.p.skew())))
+	case is == nil:
+		c.find("dropped", k, safe-c.t, "is gone, but tokens of it live until %s; drop it %s later, at %s", clock(dead), lasting(safe-c.t), clock(safe))
+	case is.notAfter != 0 && is.notAfter < dead:
+		c.find("short", k, dead-is.notAfter, "ends at %s, but tokens of it live until %s; let it end %s later (exp %d)", clock(is.notAfter), clock(dead), lasting(dead-is.notAfter), dead)
+	case is.alg != k.alg:
+		c.find("algorithm", k, 0, "has alg %s and had %s, so its tokens open no more; add a new key of the other alg instead", is.alg, k.alg)
 	}
 }
 

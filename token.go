@@ -208,9 +208,7 @@ func (r *Keyring) seal(s *scratch, g *ring, f Format, p purpose, c content, now 
 		return nil, sealedBy{}, fmt.Errorf("signet: this machine's clock says %d Unix seconds, outside what a token can carry (1 to 4294967295); set it", now)
 	}
 	by := sealedBy{key: k}
-	if k.notAfter != 0 && c.expires > k.notAfter {
-		c.expires, by.clamped = k.notAfter, true
-	}
+	c.expires, by.clamped = k.clamp(c.expires)
 	c.expires = min(c.expires, math.MaxUint32)
 	if tokenLen(f, p, c) > maxToken {
 		return nil, by, fmt.Errorf("signet: a token holds at most %d characters; %d bytes of data are too many", maxToken, len(c.data))
@@ -223,6 +221,14 @@ func (r *Keyring) seal(s *scratch, g *ring, f Format, p purpose, c content, now 
 		s.text, err = r.sealJWE(s, k, f, p, c)
 	}
 	return s.text, by, err
+}
+
+// clamp moves the end of a token to that of its key, if the key ends sooner.
+func (k *key) clamp(expires int64) (int64, bool) {
+	if k.notAfter != 0 && expires > k.notAfter {
+		return k.notAfter, true
+	}
+	return expires, false
 }
 
 // tokenLen is the length of the token's text: exact for Compact, at most 16 characters
