@@ -43,7 +43,7 @@ type Config struct {
 	// this time. Zero refuses them: with a password that leaked, such a cookie is good for ever.
 	AcceptUntil time.Time
 	// HapiIron is for seals made by @hapi/iron with a password that is a string: they name no password
-	// id, and no version follows them. Passwords is then no use.
+	// id, so that each is tried, and no version follows them.
 	HapiIron bool
 
 	// Domain, Path and SameSite are those of cookieOptions: empty is this host, "/" and Lax.
@@ -114,8 +114,6 @@ func (c *Cookies) keep(cfg Config) error {
 		return errors.New("ironsession: Password is missing")
 	case cfg.Password != "" && len(all) > 0:
 		return errors.New("ironsession: give Password or Passwords, not both")
-	case cfg.HapiIron && len(all) > 0:
-		return errors.New("ironsession: seals of HapiIron name no password id; give Password")
 	case len(all) > maxSecrets:
 		return fmt.Errorf("ironsession: %d Passwords are more than %d", len(all), maxSecrets)
 	case cfg.Password != "":
@@ -141,7 +139,7 @@ func (c *Cookies) keep(cfg Config) error {
 	}
 	byID := map[string][]iron.Password{}
 	for i, id := range ids {
-		byID[name(id)] = []iron.Password{{Secret: all[id], Index: i}}
+		byID[name(id)] = append(byID[name(id)], iron.Password{Secret: all[id], Index: i})
 	}
 	c.passwords = func(id string) []iron.Password { return byID[id] }
 	c.sealer = func() (string, string) { return name(ids[0]), all[ids[0]] }
