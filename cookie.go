@@ -470,14 +470,16 @@ func (in *received) token(head string) (string, error) {
 	var pieces [maxChunks]string
 	pieces[0] = head[headOverhead:]
 	size := len(pieces[0])
+	var found carried
 	for _, p := range in.parts {
 		data, match := strings.CutPrefix(p.value, id)
 		if !match || p.index >= count {
 			continue // of another write
 		}
-		if pieces[p.index] != "" {
+		if found&(1<<p.index) != 0 {
 			return "", ErrTorn
 		}
+		found |= 1 << p.index
 		pieces[p.index] = data
 		size += len(data)
 	}

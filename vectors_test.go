@@ -697,6 +697,7 @@ func joinVectors() []joinVector {
 		{"a piece is missing", []string{named("=3.wwww.Aab", ".2=wwww.ef")}, []joined{torn}},
 		{"all further pieces are missing", []string{named("=2.wwww.Aab")}, []joined{torn}},
 		{"two different pieces of one write and place", []string{named("=2.wwww.Aab", ".1=wwww.cd", ".1=wwww.zz")}, []joined{torn}},
+		{"an empty piece and another of one write and place", []string{named("=2.wwww.Aab", ".1=wwww.", ".1=wwww.cd")}, []joined{torn}},
 		{"a piece of another write only", []string{named("=2.wwww.Aab", ".1=vvvv.cd")}, []joined{torn}},
 		{"a head without data", []string{named("=2.wwww.", ".1=wwww.cd")}, []joined{torn}},
 		{"a piece without data", []string{named("=2.wwww.Aab", ".1=wwww.")}, []joined{torn}},
