@@ -2,6 +2,7 @@
 package vectors
 
 import (
+	"bytes"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -124,4 +125,16 @@ func Named(t testing.TB, all []Vector, name string) Vector {
 	}
 	t.Fatalf("no vector %s", name)
 	return Vector{}
+}
+
+// SameJSON requires two texts with the same content, numbers by their spelling: a double does not hold each.
+func SameJSON(t testing.TB, want, got json.RawMessage) {
+	t.Helper()
+	decode := func(text json.RawMessage) (v any) {
+		d := json.NewDecoder(bytes.NewReader(text))
+		d.UseNumber()
+		require.NoError(t, d.Decode(&v))
+		return v
+	}
+	require.Equal(t, decode(want), decode(got))
 }
