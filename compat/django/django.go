@@ -176,7 +176,7 @@ func (c *Cookies) open(value string, now time.Time) (*signet.Foreign, error) {
 		return nil, errPickle
 	case err == nil:
 		claims = python.Latin1(claims)
-		err = python.CheckObject(claims)
+		err = object.Check(claims)
 	}
 	if err == signet.ErrInvalid {
 		return nil, err
@@ -297,7 +297,7 @@ func appendBase62(b []byte, n int64) []byte {
 // your program does not know: Django logs out who loses _auth_user_hash. Empty claims delete the cookie.
 // It returns a [*signet.TooLargeError] for a cookie that browsers would drop.
 func (c *Cookies) Seal(claims json.RawMessage, now time.Time) ([]*http.Cookie, error) {
-	if err := python.CheckObject(claims); err != nil {
+	if err := object.Check(claims); err != nil {
 		return nil, fmt.Errorf("django: these claims would make Django fail: %w", err)
 	}
 	text, err := python.ASCII(claims)

@@ -9,10 +9,9 @@ import (
 	"net/http"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/signet-go/signet"
-	"github.com/signet-go/signet/compat/internal/python"
+	"github.com/signet-go/signet/compat/internal/object"
 )
 
 // check returns an error for claims that Flask would answer with 500: no object, or a tag round
@@ -59,11 +58,8 @@ func Flashes(claims json.RawMessage) signet.Flashes {
 }
 
 func untag(claims []byte) (map[string]any, error) {
-	if err := python.CheckObject(claims); err != nil {
+	if err := object.Check(claims); err != nil {
 		return nil, err
-	}
-	if !utf8.Valid(claims) {
-		return nil, signet.ErrInvalid
 	}
 	d := json.NewDecoder(bytes.NewReader(claims))
 	d.UseNumber()

@@ -14,16 +14,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/signet-go/signet"
+	"github.com/signet-go/signet/compat/internal/object"
 	"github.com/signet-go/signet/internal/base64url"
-)
-
-// MaxPayload is how many bytes a payload may inflate to. A cookie of 4 KB can hold 3 MB of equal
-// bytes; real sessions of that size stay under 40 kB.
-const MaxPayload = 262_144
-
-const (
-	maxDepth  = 100
-	maxDigits = 4300 // of one number: Python refuses to read more
 )
 
 // Decode returns the JSON text of a body, whose MAC has held: base64url, behind a dot if it
@@ -47,12 +39,12 @@ func inflate(raw []byte) ([]byte, error) {
 	if err != nil {
 		return nil, signet.ErrInvalid
 	}
-	out, err := io.ReadAll(io.LimitReader(z, MaxPayload+1))
+	out, err := io.ReadAll(io.LimitReader(z, object.MaxText+1))
 	switch {
-	case err != nil || in.Len() > 0 && len(out) <= MaxPayload:
+	case err != nil || in.Len() > 0 && len(out) <= object.MaxText:
 		return nil, signet.ErrInvalid
-	case len(out) > MaxPayload:
-		return nil, fmt.Errorf("the session inflates to more than %d bytes: %w", MaxPayload, signet.ErrInvalid)
+	case len(out) > object.MaxText:
+		return nil, fmt.Errorf("the session inflates to more than %d bytes: %w", object.MaxText, signet.ErrInvalid)
 	}
 	return out, nil
 }
@@ -67,66 +59,6 @@ func Encode(text []byte) string {
 		return "." + string(base64url.Append(nil, b.Bytes()))
 	}
 	return string(base64url.Append(nil, text))
-}
-
-// CheckObject returns an error unless text is a JSON object that Python and Go read alike.
-func CheckObject(text []byte) error {
-	if len(text) > MaxPayload {
-		return fmt.Errorf("the session has %d bytes of JSON, over the limit of %d: %w", len(text), MaxPayload, signet.ErrInvalid)
-	}
-	trimmed := bytes.TrimLeft(text, " \t\r\n")
-	switch err := scan(trimmed); {
-	case err != nil:
-		return err
-	case len(trimmed) == 0 || trimmed[0] != '{' || !json.Valid(trimmed):
-		return signet.ErrInvalid
-	}
-	return nil
-}
-
-var (
-	errDepth  = fmt.Errorf("the session is nested deeper than %d: %w", maxDepth, signet.ErrInvalid)
-	errDigits = fmt.Errorf("the session holds a number of more than %d digits: %w", maxDigits, signet.ErrInvalid)
-	errNaN    = fmt.Errorf("the session holds NaN or Infinity, which JSON has not; store a string or null: %w", signet.ErrInvalid)
-)
-
-// scan looks at what is outside of strings.
-func scan(text []byte) error {
-	depth, digits, inString := 0, 0, false
-	for i := 0; i < len(text); i++ {
-		c := text[i]
-		if inString {
-			switch c {
-			case '\\':
-				i++
-			case '"':
-				inString = false
-			}
-			continue
-		}
-		if c >= '0' && c <= '9' {
-			digits++
-		} else {
-			digits = 0
-		}
-		switch c {
-		case '"':
-			inString = true
-		case '[', '{':
-			depth++
-		case ']', '}':
-			depth--
-		case 'N', 'I':
-			return errNaN
-		}
-		if depth > maxDepth {
-			return errDepth
-		}
-		if digits > maxDigits {
-			return errDigits
-		}
-	}
-	return nil
 }
 
 // ASCII is text, which is valid JSON, without spaces and with everything above ASCII escaped.
