@@ -38,8 +38,8 @@ func newContentKey() (c contentKey, err error) {
 
 // openWrapped unwraps the content key and opens with it. A wrapped key that fails its own check and
 // a tag that fails give one answer.
-func (r *Keyring) openWrapped(k *key, p purpose, parts jwe.Parts, sealed []byte) ([]byte, error) {
-	wrapped, ok := base64url.AppendDecode(make([]byte, 0, jwe.WrappedKeySize), parts.Key)
+func (r *Keyring) openWrapped(k *key, p purpose, key string, sealed, additional []byte) ([]byte, error) {
+	wrapped, ok := base64url.AppendDecode(make([]byte, 0, jwe.WrappedKeySize), key)
 	if !ok || len(wrapped) != jwe.WrappedKeySize {
 		return nil, ErrInvalid
 	}
@@ -59,7 +59,7 @@ func (r *Keyring) openWrapped(k *key, p purpose, parts jwe.Parts, sealed []byte)
 	if err != nil {
 		return nil, err
 	}
-	plain, err := content.Open(sealed[:0], nil, sealed, []byte(parts.Header))
+	plain, err := content.Open(sealed[:0], nil, sealed, additional)
 	if err != nil {
 		return nil, ErrInvalid
 	}

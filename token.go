@@ -404,7 +404,7 @@ func (r *Keyring) openJWE(g *ring, p purpose, token string, now int64) (opened, 
 	if err != nil {
 		return opened{}, err
 	}
-	raw, ok := decodeSealed(parts)
+	header, raw, ok := decodeSealed(parts)
 	if !ok {
 		return opened{}, ErrInvalid
 	}
@@ -414,10 +414,10 @@ func (r *Keyring) openJWE(g *ring, p purpose, token string, now int64) (opened, 
 		if parts.Key != "" {
 			return opened{}, ErrInvalid
 		}
-		plain, err = r.openAEAD(k, formatJWEDir, p, 0, raw, []byte(parts.Header))
+		plain, err = r.openAEAD(k, formatJWEDir, p, 0, raw, header)
 	} else {
 		format = JWEKeyWrap
-		plain, err = r.openWrapped(k, p, parts, raw)
+		plain, err = r.openWrapped(k, p, parts.Key, raw, header)
 	}
 	if err != nil {
 		return opened{}, err
@@ -441,16 +441,18 @@ func (r *Keyring) openJWE(g *ring, p purpose, token string, now int64) (opened, 
 	return o, g.live(o.expires, now)
 }
 
-// decodeSealed joins nonce, ciphertext and tag as an AEAD with its own nonce takes them.
-func decodeSealed(parts jwe.Parts) ([]byte, bool) {
-	raw := make([]byte, 0, jwe.NonceSize+base64url.DecodedLen(len(parts.Ciphertext))+jwe.TagSize)
+// decodeSealed joins nonce, ciphertext and tag as an AEAD with its own nonce takes them. The
+// header's text, which is the additional data, stands before them in the same allocation.
+func decodeSealed(parts jwe.Parts) (header, raw []byte, ok bool) {
+	n := len(parts.Header)
+	b := make([]byte, 0, n+jwe.NonceSize+base64url.DecodedLen(len(parts.Ciphertext))+jwe.TagSize)
+	b = append(b, parts.Header...)
 	for _, part := range [...]string{parts.Nonce, parts.Ciphertext, parts.Tag} {
-		var ok bool
-		if raw, ok = base64url.AppendDecode(raw, part); !ok {
-			return nil, false
+		if b, ok = base64url.AppendDecode(b, part); !ok {
+			return nil, nil, false
 		}
 	}
-	return raw, true
+	return b[:n:n], b[n:], true
 }
 
 func (g *ring) inTime(issued, now int64) error {

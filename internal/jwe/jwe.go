@@ -44,11 +44,11 @@ type Header struct {
 	IssuedAt uint32
 }
 
-// pattern is a header with holes: '#' for eight hexadecimal digits of the key
-// id, '@' for the issue time in decimal.
+// pattern is a header in pieces, with holes: "#" for eight hexadecimal digits of the key
+// id, "@" for the issue time in decimal.
 type pattern struct {
-	alg  Alg
-	text string
+	alg    Alg
+	pieces []string
 }
 
 // The order of members differs between producers: jwcrypto sorts, npm jose keeps the
@@ -57,13 +57,29 @@ var patterns = [...][]pattern{Dir: orders(Dir, "dir"), A256KW: orders(A256KW, "A
 
 func orders(alg Alg, name string) []pattern {
 	base := []string{`"alg":"` + name + `"`, `"enc":"A256GCM"`, `"kid":"#"`}
-	all := []pattern{{alg, "{" + strings.Join(base, ",") + `,"iat":@}`}}
+	all := []pattern{pieces(alg, append(base[:3:3], `"iat":@`))}
 	for _, members := range [][]string{base, append(base[:3:3], `"typ":"JWT"`)} {
 		permute(members, nil, func(p []string) {
-			all = append(all, pattern{alg, "{" + strings.Join(p, ",") + "}"})
+			all = append(all, pieces(alg, p))
 		})
 	}
 	return all
+}
+
+func pieces(alg Alg, members []string) pattern {
+	p := pattern{alg: alg}
+	rest := "{" + strings.Join(members, ",") + "}"
+	for rest != "" {
+		n := strings.IndexAny(rest, "#@")
+		switch {
+		case n < 0:
+			n = len(rest)
+		case n == 0:
+			n = 1
+		}
+		p.pieces, rest = append(p.pieces, rest[:n]), rest[n:]
+	}
+	return p
 }
 
 func permute(rest, chosen []string, yield func([]string)) {
@@ -81,19 +97,19 @@ func permute(rest, chosen []string, yield func([]string)) {
 // AppendHeader appends the text of the one header that is sealed here, base64url.
 func AppendHeader(dst []byte, h Header) []byte {
 	var buf [maxHeader]byte
-	return base64url.Append(dst, appendPattern(buf[:0], patterns[h.Alg][0].text, h))
+	return base64url.Append(dst, appendPattern(buf[:0], patterns[h.Alg][0], h))
 }
 
-func appendPattern(dst []byte, text string, h Header) []byte {
-	for i := 0; i < len(text); i++ {
-		switch text[i] {
-		case '#':
+func appendPattern(dst []byte, p pattern, h Header) []byte {
+	for _, piece := range p.pieces {
+		switch piece {
+		case "#":
 			id := [4]byte{byte(h.KeyID >> 24), byte(h.KeyID >> 16), byte(h.KeyID >> 8), byte(h.KeyID)}
 			dst = hex.AppendEncode(dst, id[:])
-		case '@':
+		case "@":
 			dst = strconv.AppendUint(dst, uint64(h.IssuedAt), 10)
 		default:
-			dst = append(dst, text[i])
+			dst = append(dst, piece...)
 		}
 	}
 	return dst
@@ -122,9 +138,9 @@ func ParseHeader(part string) (Header, bool) {
 
 func match(p pattern, raw []byte) (Header, bool) {
 	h := Header{Alg: p.alg}
-	for i := 0; i < len(p.text); i++ {
-		switch c := p.text[i]; c {
-		case '#':
+	for _, piece := range p.pieces {
+		switch piece {
+		case "#":
 			var id [4]byte
 			if len(raw) < 8 || !lowerHex(raw[:8]) {
 				return h, false
@@ -132,17 +148,17 @@ func match(p pattern, raw []byte) (Header, bool) {
 			hex.Decode(id[:], raw[:8])
 			h.KeyID = uint32(id[0])<<24 | uint32(id[1])<<16 | uint32(id[2])<<8 | uint32(id[3])
 			raw = raw[8:]
-		case '@':
+		case "@":
 			n, size := decimal(raw)
 			if size == 0 {
 				return h, false
 			}
 			h.IssuedAt, raw = n, raw[size:]
 		default:
-			if len(raw) == 0 || raw[0] != c {
+			if len(raw) < len(piece) || string(raw[:len(piece)]) != piece {
 				return h, false
 			}
-			raw = raw[1:]
+			raw = raw[len(piece):]
 		}
 	}
 	return h, len(raw) == 0
