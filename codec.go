@@ -9,14 +9,17 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/signet-go/signet/internal/plainjson"
 )
 
 // codec turns an application's data into a JSON object and back.
 type codec[T any] struct {
 	empty   []byte // the zero T, encoded
 	isMap   bool
-	hasAny  bool // T holds an interface somewhere, so numbers need care
-	carries bool // T is a struct: members that it does not know are kept
+	hasAny  bool             // T holds an interface somewhere, so numbers need care
+	carries bool             // T is a struct: members that it does not know are kept
+	plain   *plainjson.Codec // nil if T is more than that knows
 }
 
 func newCodec[T any]() (*codec[T], error) {
@@ -26,14 +29,19 @@ func newCodec[T any]() (*codec[T], error) {
 		return nil, fmt.Errorf("signet: a session of type %v is no JSON object; its keys must be strings", t)
 	}
 	c.hasAny = holdsInterface(t, map[reflect.Type]bool{})
-	first, err := c.encode(c.zero())
+	if c.isMap || c.carries {
+		c.plain = plainjson.For(t)
+	}
+	zero := c.zero()
+	first, err := c.encode(nil, &zero)
 	if err != nil {
 		return nil, fmt.Errorf("signet: a session of type %v cannot be encoded: %w", t, err)
 	}
 	if first[0] != '{' {
 		return nil, fmt.Errorf("signet: a session of type %v is no JSON object but %q; use a struct or a map with string keys, not a pointer to one", t, first[:min(len(first), 16)])
 	}
-	second, err := c.encode(c.zero())
+	again := c.zero()
+	second, err := c.encode(nil, &again)
 	if err != nil || !bytes.Equal(first, second) {
 		return nil, fmt.Errorf("signet: a session of type %v encodes differently each time, so that every visit would count as a change", t)
 	}
@@ -69,42 +77,52 @@ func (c *codec[T]) zero() (v T) {
 	return v
 }
 
-var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+// buffers hold encoded data for as long as it is compared.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
-// encode writes v without HTML escaping, which would cost cookie bytes and protect nothing.
-func (c *codec[T]) encode(v T) ([]byte, error) {
-	b := buffers.Get().(*bytes.Buffer)
-	defer buffers.Put(b)
-	b.Reset()
-	enc := json.NewEncoder(b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return nil, err
+// encode appends v to dst without HTML escaping, which would cost cookie bytes and protect nothing.
+func (c *codec[T]) encode(dst []byte, v *T) ([]byte, error) {
+	start := len(dst)
+	out, ok := dst, false
+	if c.plain != nil { // a tenth of the time: reading a session of 120 bytes takes 0.3 instead of 2.9 µs
+		out, ok = c.plain.Append(dst, reflect.ValueOf(v).Elem())
 	}
-	out := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
-	if c.isMap && string(out) == "null" {
-		return []byte("{}"), nil // a handler may empty its session by setting Data to nil
+	if !ok {
+		b := bytes.NewBuffer(dst)
+		enc := json.NewEncoder(b)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(*v); err != nil {
+			return nil, err
+		}
+		out = bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 	}
-	return bytes.Clone(out), nil
+	if c.isMap && string(out[start:]) == "null" {
+		return append(out[:start], "{}"...), nil // a handler may empty its session by setting Data to nil
+	}
+	return out, nil
 }
 
 var errNotObject = errors.New("not a JSON object")
 
-// decode reads what a token held. A null or missing map is made, and an integer in
-// an interface stays one.
-func (c *codec[T]) decode(raw []byte) (v T, err error) {
+// decode reads what a token held into v, which is zero. A null or missing map is made, and an integer in
+// an interface stays one. All is known if raw has no member that T does not know, as far as
+// that shows by the way. After an error v is anything.
+func (c *codec[T]) decode(raw []byte, v *T) (allKnown bool, err error) {
+	if c.plain != nil && c.plain.Decode(raw, reflect.ValueOf(v).Elem()) {
+		return true, nil
+	}
 	if first := bytes.TrimLeft(raw, " \t\r\n"); len(first) == 0 || first[0] != '{' {
-		return v, errNotObject
+		return false, errNotObject
 	}
 	if !c.hasAny {
-		err = json.Unmarshal(raw, &v)
+		err = json.Unmarshal(raw, v)
 	} else {
-		err = c.decodeNumbers(raw, &v)
+		err = c.decodeNumbers(raw, v)
 	}
-	if c.isMap && err == nil && reflect.ValueOf(v).IsNil() {
-		v = c.zero()
+	if c.isMap && err == nil && reflect.ValueOf(v).Elem().IsNil() {
+		*v = c.zero()
 	}
-	return v, err
+	return false, err
 }
 
 func (c *codec[T]) decodeNumbers(raw []byte, v *T) error {
@@ -182,12 +200,18 @@ func (c *codec[T]) same(body, raw []byte) bool {
 	if bytes.Equal(body, raw) {
 		return true
 	}
-	v, err := c.decode(raw)
+	var v T
+	if _, err := c.decode(raw, &v); err != nil {
+		return false
+	}
+	room := buffers.Get().(*[]byte)
+	defer buffers.Put(room)
+	again, err := c.encode((*room)[:0], &v)
 	if err != nil {
 		return false
 	}
-	again, err := c.encode(v)
-	return err == nil && bytes.Equal(body, again)
+	*room = again
+	return bytes.Equal(body, again)
 }
 
 // carryOver adds to body the top-level members of raw that T does not know: in a rolling
@@ -204,7 +228,7 @@ func (c *codec[T]) carryOver(body, raw []byte) []byte {
 	if len(old) == 0 {
 		return body
 	}
-	out := bytes.TrimSuffix(body, []byte("}"))
+	out := bytes.Clone(bytes.TrimSuffix(body, []byte("}")))
 	for _, m := range old {
 		if len(out) > 1 {
 			out = append(out, ',')

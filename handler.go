@@ -174,10 +174,13 @@ func (x *exchange[T]) changedLate(s *Session[T]) bool {
 	if s.destroyed {
 		return false
 	}
-	body, err := x.m.codec.encode(s.Data)
+	room := buffers.Get().(*[]byte)
+	defer buffers.Put(room)
+	body, err := x.m.codec.encode((*room)[:0], &s.Data)
 	if err != nil {
 		return true
 	}
+	*room = body
 	if s.last == nil {
 		return string(body) != string(x.m.codec.empty)
 	}

@@ -188,11 +188,10 @@ type Session[T any] struct {
 	expires  int64
 	lifetime time.Duration // of a renewed session
 	raw      []byte        // the data as sealed; nil if nothing was opened
+	allKnown bool          // raw has no member that T does not know
 	last     []byte        // the data when it was last saved or found unchanged
 	err      error
 	isNew    bool
-	format   Format
-	keyID    string
 
 	renewed, destroyed, rewrite bool
 	late                        bool  // one of these was asked for after the save
@@ -362,7 +361,7 @@ func (s *Session[T]) load(r *http.Request) {
 // adopt makes s the session of an opened token, if nothing speaks against it.
 func (s *Session[T]) adopt(r *http.Request, in *received, o opened) error {
 	m := s.m
-	data, err := m.codec.decode(o.data)
+	allKnown, err := m.codec.decode(o.data, &s.Data)
 	if err != nil {
 		return m.unreadable(o)
 	}
@@ -370,14 +369,15 @@ func (s *Session[T]) adopt(r *http.Request, in *received, o opened) error {
 	if err != nil {
 		return err
 	}
-	s.Data, s.raw, s.isNew = data, o.data, false
+	s.raw, s.allKnown, s.isNew = o.data, allKnown, false
 	s.head, s.hasHead, s.issued, s.expires = *o.session, true, o.issued, o.expires
 	s.lifetime = time.Duration(max(o.expires-s.head.created, 1)) * time.Second
-	s.format, s.keyID = o.format, o.key.id.String()
 	if err := s.validate(r); err != nil {
 		return err
 	}
-	m.observe(r.Context(), Event{Kind: "opened", KeyID: s.keyID, Format: s.format})
+	if m.cfg.Observer != nil { // the id's text would be made for nobody
+		m.observe(r.Context(), Event{Kind: "opened", KeyID: o.key.id.String(), Format: o.format})
+	}
 	return nil
 }
 
@@ -617,30 +617,46 @@ func (m *Manager[T]) lines(r *http.Request, s *Session[T]) ([]string, error) {
 	if s.destroyed {
 		return m.clearLines(r, s), nil
 	}
-	body, err := m.codec.encode(s.Data)
+	room := buffers.Get().(*[]byte)
+	defer buffers.Put(room)
+	body, err := m.codec.encode((*room)[:0], &s.Data)
 	if err != nil {
 		return nil, fmt.Errorf("signet: encoding the session: %w", err)
 	}
+	*room = body
 	changed := s.rewrite || s.renewed || !m.unchanged(s, body)
+	kept := s.kept(body)
 	if changed && s.withheld != nil && !s.renewed {
 		m.observe(r.Context(), Event{Kind: "withheld", Err: s.withheld, Path: pathOf(r)})
-		s.last = body
+		s.last = kept
 		return nil, nil
 	}
 	now := m.keys.now().Unix()
 	if !changed {
-		s.last = body
+		s.last = kept
 		if s.raw == nil {
 			return nil, nil
 		}
 		return m.touchLines(nil, s, now, false)
 	}
-	lines, err := m.sealLines(r, s, m.codec.carryOver(bytes.Clone(body), s.raw), now)
+	sealed := kept
+	if !s.allKnown {
+		sealed = m.codec.carryOver(kept, s.raw)
+	}
+	lines, err := m.sealLines(r, s, sealed, now)
 	if err != nil {
 		return nil, err
 	}
-	s.last, s.renewed, s.rewrite = body, false, false
+	s.last, s.renewed, s.rewrite = kept, false, false
 	return m.touchLines(lines, s, now, true)
+}
+
+// kept is body, which is only lent, in memory that lasts.
+func (s *Session[T]) kept(body []byte) []byte {
+	if bytes.Equal(body, s.raw) {
+		return s.raw
+	}
+	return bytes.Clone(body)
 }
 
 func (m *Manager[T]) unchanged(s *Session[T], body []byte) bool {
@@ -682,7 +698,9 @@ func (m *Manager[T]) sealLines(r *http.Request, s *Session[T], body []byte, now 
 	// The browser holds these from now on; a second save in this request replaces them.
 	s.carried |= set
 	s.raw, s.issued = body, now
-	m.observe(r.Context(), Event{Kind: "sealed", KeyID: by.key.id.String(), Format: m.cfg.Format, Bytes: m.cookie.wireSize(len(token)), Chunks: n})
+	if m.cfg.Observer != nil {
+		m.observe(r.Context(), Event{Kind: "sealed", KeyID: by.key.id.String(), Format: m.cfg.Format, Bytes: m.cookie.wireSize(len(token)), Chunks: n})
+	}
 	return lines, nil
 }
 
