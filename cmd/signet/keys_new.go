@@ -15,11 +15,15 @@ import (
 func keysNew(std stdio, args []string) error {
 	flags := newFlags("keys new")
 	env := flags.Bool("env", false, "print the short form, for an environment variable")
+	policy := addPolicyFlags(flags)
 	if err := parse(flags, std, args, 0); err != nil {
 		return err
 	}
 	ring, err := signet.NewKeyring(signet.GenerateKey(time.Time{}))
 	if err != nil {
+		return err
+	}
+	if ring, err = ring.WithPolicy(policy.over(signet.Policy{})); err != nil {
 		return err
 	}
 	text, err := ringText(ring, *env)
