@@ -4,9 +4,17 @@ go 1.25.0
 
 require github.com/signet-go/signet v0.0.0
 
+require github.com/aws/aws-lambda-go v1.54.0 // indirect
+
 require (
+	github.com/signet-go/signet/contrib/awskeys v0.0.0
+	github.com/signet-go/signet/contrib/lambda v0.0.0
 	golang.org/x/crypto v0.55.0 // indirect
 	golang.org/x/sys v0.47.0 // indirect
 )
 
 replace github.com/signet-go/signet => ../
+
+replace github.com/signet-go/signet/contrib/lambda => ../contrib/lambda
+
+replace github.com/signet-go/signet/contrib/awskeys => ../contrib/awskeys

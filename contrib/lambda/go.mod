@@ -2,11 +2,8 @@ module github.com/signet-go/signet/contrib/lambda
 
 go 1.25.0
 
-require github.com/signet-go/signet v0.0.0
+require github.com/aws/aws-lambda-go v1.54.0
 
-require (
-	golang.org/x/crypto v0.55.0 // indirect
-	golang.org/x/sys v0.47.0 // indirect
-)
+require github.com/stretchr/testify v1.12.1 // indirect
 
 replace github.com/signet-go/signet => ../../
