@@ -36,16 +36,17 @@ func page(t *testing.T, name string) string {
 
 // follow writes the files of a page, runs its commands in their order, and requires the output it shows. The
 // ports of the page become free ones.
-func follow(t *testing.T, name string, programs ...string) {
+func follow(t *testing.T, parent, name string, programs ...string) {
 	real.Binary(t, "curl")
-	root, err := filepath.Abs("../../..")
-	require.NoError(t, err)
 	dir := real.Dir(t)
-	require.NoError(t, os.Symlink(root, filepath.Join(dir, "signet")))
-	work, bin := filepath.Join(dir, "moved"), filepath.Join(dir, "bin")
+	work, bin := filepath.Join(parent, name), filepath.Join(dir, "bin")
 	require.NoError(t, os.Mkdir(work, 0o700))
 	require.NoError(t, os.Mkdir(bin, 0o700))
 	for _, program := range programs { // Debian's, which have the framework, before any other
+		if program == "npm" {
+			installed(t, bin)
+			continue
+		}
 		require.NoError(t, os.Symlink("/usr/bin/"+program, filepath.Join(bin, program)))
 	}
 	old, young := port(t), port(t)
@@ -95,23 +96,55 @@ func follow(t *testing.T, name string, programs ...string) {
 	require.Equal(t, want.String(), string(got), "%s", servers)
 }
 
+// installed puts an npm into bin that installs what interop/moving/js has installed, at the versions that the
+// page names, which are its versions.
+func installed(t *testing.T, bin string) {
+	modules := filepath.Join(real.NodeModules(t, "../js"), "node_modules")
+	script := fmt.Sprintf(`#!/usr/bin/env bash
+set -eu
+for package in "$@"; do
+	case $package in
+	install | --silent) ;;
+	*) grep -q "\"version\": \"${package##*@}\"" %[1]s/"${package%%@*}"/package.json || { echo "$package is not the version that is tested" >&2; exit 1; } ;;
+	esac
+done
+ln -s %[1]s node_modules
+`, modules)
+	require.NoError(t, os.WriteFile(filepath.Join(bin, "npm"), []byte(script), 0o700))
+}
+
 func port(t *testing.T) string {
 	_, p, err := net.SplitHostPort(real.FreeAddress(t))
 	require.NoError(t, err)
 	return p
 }
 
+// pages are those of docs/moving, with the programs that run their old applications.
+var pages = map[string][]string{
+	"flask":         {"python3"},
+	"ironsession":   {"npm"},
+	"h3":            {"npm"},
+	"authjs":        {"npm"},
+	"auth0":         {"npm"},
+	"fastify":       {"npm"},
+	"cookiesession": {"npm"},
+	"remix":         {"npm"},
+}
+
 func TestThePagesDoWhatTheySay(t *testing.T) {
-	for name, programs := range map[string][]string{
-		"flask": {"python3"},
-	} {
-		t.Run(name, func(t *testing.T) { follow(t, name, programs...) })
+	// One checkout beside all of the folders, since Go builds what it has not seen at that path.
+	parent := real.Dir(t)
+	root, err := filepath.Abs("../../..")
+	require.NoError(t, err)
+	require.NoError(t, os.Symlink(root, filepath.Join(parent, "signet")))
+	for name, programs := range pages {
+		t.Run(name, func(t *testing.T) { follow(t, parent, name, programs...) })
 	}
 }
 
 // Every piece of Go on a page stands in a file that is compiled, and the files of a page are those of its example.
 func TestEverySnippetIsCompiled(t *testing.T) {
-	for _, name := range []string{"flask"} {
+	for name := range pages {
 		t.Run(name, func(t *testing.T) {
 			var compiled strings.Builder
 			paths, err := filepath.Glob("../../../compat/*/example_test.go")

@@ -1,0 +1,50 @@
+package auth0_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/signet-go/signet"
+	"github.com/signet-go/signet/compat/auth0"
+)
+
+// A page of a site whose other pages stay in Node: both work on one session.
+func ExampleCookies_Update() {
+	old := signet.Must(auth0.New(auth0.Config{Secrets: []string{os.Getenv("SECRET")}}))
+	http.HandleFunc("POST /seen", func(w http.ResponseWriter, r *http.Request) {
+		var claims map[string]json.RawMessage
+		f, err := old.Open(r.Cookies(), time.Now())
+		if err != nil || json.Unmarshal(f.Claims, &claims) != nil {
+			claims = map[string]json.RawMessage{} // a new visitor
+		}
+		claims["seen"] = json.RawMessage("true")
+		text, err := json.Marshal(claims)
+		if err != nil {
+			http.Error(w, "try again", http.StatusInternalServerError)
+			return
+		}
+		set, err := old.Update(r.Cookies(), text, time.Now())
+		if err != nil {
+			http.Error(w, "too much in the session", http.StatusInternalServerError)
+			return
+		}
+		for _, c := range set {
+			http.SetCookie(w, c)
+		}
+	})
+}
+
+// For nextjs-auth0 the constructor is another.
+func ExampleNewNextJS() {
+	old, err := auth0.NewNextJS(auth0.NextJSConfig{Secrets: []string{os.Getenv("AUTH0_SECRET")}})
+	if err != nil {
+		panic(err)
+	}
+	signet.Migrate(old, func(f *signet.Foreign) (name string, err error) {
+		var session struct{ User struct{ Name string } }
+		err = json.Unmarshal(f.Claims, &session)
+		return session.User.Name, err
+	})
+}
