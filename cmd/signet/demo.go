@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"os"
 	"os/signal"
@@ -25,22 +24,24 @@ func runDemo(std stdio, args []string) error {
 	if _, port, err := net.SplitHostPort(*addr); err != nil || port == "" {
 		return usageError("demo: -addr is HOST:PORT, as in 127.0.0.1:8080")
 	}
-	ring, source, err := demoRing(std, *file)
-	if err != nil {
+	o := demo.Options{Addr: *addr, TLS: *useTLS, Out: std.out, Err: std.err}
+	if err := giveRing(&o, std, *file); err != nil {
 		return err
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
-	return demo.Run(ctx, demo.Options{Addr: *addr, TLS: *useTLS, Keys: ring, Source: source, Out: std.out, Err: std.err})
+	return demo.Run(ctx, o)
 }
 
-func demoRing(std stdio, file string) (ring *signet.Keyring, source string, err error) {
+func giveRing(o *demo.Options, std stdio, file string) (err error) {
 	if file != "" {
-		ring, err = readRing(std, file)
-		return ring, "read from the file given with -keys; it is never written to", err
+		o.Source = "read from the file given with -keys; it is never written to"
+		o.Keys, err = readRing(std, file)
+		return err
 	}
-	ring, err = signet.NewKeyring(signet.GenerateKey(time.Time{}))
-	fmt.Fprintln(std.err, "signet: no -keys, so a ring was made for this run; its sessions end with it")
-	return ring, "made for this run", err
+	o.Source = "made for this run"
+	o.Notice = "signet: no -keys, so a ring was made for this run; its sessions end with it"
+	o.Keys, err = signet.NewKeyring(signet.GenerateKey(time.Time{}))
+	return err
 }

@@ -28,6 +28,7 @@ type Options struct {
 	TLS    bool
 	Keys   *signet.Keyring
 	Source string    // where the keys came from, in words
+	Notice string    // said once the demo runs; may be empty
 	Out    io.Writer // gets the address, on a line of its own
 	Err    io.Writer // gets everything else
 }
@@ -64,6 +65,9 @@ func Run(ctx context.Context, o Options) error {
 	}
 	if host, _, _ := net.SplitHostPort(o.Addr); !o.TLS && !loopback(host) {
 		fmt.Fprintln(o.Err, "signet: browsers keep a Secure cookie over plain HTTP on localhost alone; for other hosts add -tls")
+	}
+	if o.Notice != "" {
+		fmt.Fprintln(o.Err, o.Notice)
 	}
 	fmt.Fprintf(o.Out, "the demo runs at %s (stop it with Ctrl-C)\n", address(o, listener.Addr()))
 	return serve(ctx, server, listener, o)
