@@ -45,7 +45,11 @@ func (m *Manager[T]) keepPrivate(h http.Header, r *http.Request) {
 	for _, name := range targeted {
 		delete(h, name)
 	}
-	h["Cache-Control"] = []string{strings.Join(append([]string{"private", `no-cache="Set-Cookie"`}, kept...), ", ")}
+	value := `private, no-cache="Set-Cookie"`
+	if len(kept) > 0 {
+		value += ", " + strings.Join(kept, ", ")
+	}
+	h["Cache-Control"] = []string{value}
 	if narrowed {
 		m.observe(r.Context(), Event{Kind: "made-private", Path: pathOf(r)})
 		m.warnOnce(r.Context(), "signet: a response that sets a session cookie said Cache-Control: public or s-maxage, or had a field for a CDN alone; these were removed, since a shared cache would give this visitor's session to others", "path", pathOf(r))

@@ -105,11 +105,13 @@ func (c *codec[T]) encode(dst []byte, v *T) ([]byte, error) {
 var errNotObject = errors.New("not a JSON object")
 
 // decode reads what a token held into v, which is zero. A null or missing map is made, and an integer in
-// an interface stays one. All is known if raw has no member that T does not know, as far as
-// that shows by the way. After an error v is anything.
-func (c *codec[T]) decode(raw []byte, v *T) (allKnown bool, err error) {
-	if c.plain != nil && c.plain.Decode(raw, reflect.ValueOf(v).Elem()) {
-		return true, nil
+// an interface stays one. Raw is exact if it is known, without encoding v again, to be what encode
+// makes of it; then it has no member that T does not know. After an error v is anything.
+func (c *codec[T]) decode(raw []byte, v *T) (exact bool, err error) {
+	if c.plain != nil {
+		if ok, exact := c.plain.Decode(raw, reflect.ValueOf(v).Elem()); ok {
+			return exact, nil
+		}
 	}
 	if first := bytes.TrimLeft(raw, " \t\r\n"); len(first) == 0 || first[0] != '{' {
 		return false, errNotObject

@@ -249,20 +249,31 @@ func (c *cookie) set(lines []string, token []byte, maxAge int64) ([]string, carr
 	}
 	n := c.chunks(len(token))
 	if n == 1 {
-		return append(lines, c.name+"="+string(token)+tail), 1
+		return append(lines, setCookie(c.name, "=", token, tail)), 1
 	}
 	var random [3]byte
 	rand.Read(random[:])
 	id := base64.RawURLEncoding.EncodeToString(random[:])
 	data := token[:c.headRoom()]
-	lines = append(lines, c.name+"="+string(rune('0'+n))+"."+id+"."+string(data)+tail)
+	lines = append(lines, setCookie(c.name, "="+string(rune('0'+n))+"."+id+".", data, tail))
 	token = token[len(data):]
 	for i := 1; i < n; i++ {
 		data = token[:min(len(token), c.tailRoom())]
 		token = token[len(data):]
-		lines = append(lines, c.indexed(i)+"="+id+"."+string(data)+tail)
+		lines = append(lines, setCookie(c.indexed(i), "="+id+".", data, tail))
 	}
 	return lines, 1<<n - 1
+}
+
+// setCookie joins a Set-Cookie line without making a string of the data first.
+func setCookie(name, before string, data []byte, tail string) string {
+	var b strings.Builder
+	b.Grow(len(name) + len(before) + len(data) + len(tail))
+	b.WriteString(name)
+	b.WriteString(before)
+	b.Write(data)
+	b.WriteString(tail)
+	return b.String()
 }
 
 func (c *cookie) setTouch(lines []string, token []byte, maxAge int64) []string {
@@ -307,6 +318,9 @@ func (c *cookie) expireTwins(lines []string, which carried) []string {
 // of lines sets again. A browser keys on the name and on Partitioned, and so does this;
 // other cookies of the response, and what an earlier save of it wrote, stay.
 func replaceLines(old, lines []string) []string {
+	if len(old) == 0 {
+		return lines
+	}
 	kept := make([]string, 0, len(old)+len(lines))
 	for _, line := range old {
 		name, _, _ := strings.Cut(line, "=")
@@ -367,9 +381,6 @@ type received struct {
 	parts   []part
 	touches []string
 	carried carried
-	// Room for the ordinary case, so that reading it allocates nothing.
-	headRoom [maxHeads]string
-	partRoom [maxChunks]part
 }
 
 type part struct {
@@ -382,7 +393,6 @@ type part struct {
 // It looks for the name instead of splitting everything, which is what a long
 // header of other cookies costs least.
 func (c *cookie) read(fields []string, in *received) {
-	in.heads, in.parts = in.headRoom[:0], in.partRoom[:0]
 	scan, occurrences := maxScan, 0
 	for _, field := range fields {
 		field = field[:min(len(field), scan)]
@@ -439,6 +449,9 @@ func (in *received) add(i int, value string) {
 				return
 			}
 		}
+		if in.parts == nil {
+			in.parts = make([]part, 0, maxChunks)
+		}
 		in.parts = append(in.parts, part{i, value})
 	}
 }
@@ -486,15 +499,8 @@ func (in *received) token(head string) (string, error) {
 	if size > maxToken {
 		return "", ErrInvalid // before anything of that size is allocated
 	}
-	var b strings.Builder
-	for _, piece := range pieces[:count] {
-		if piece == "" {
-			return "", ErrTorn
-		}
-		if b.Len() == 0 {
-			b.Grow(size)
-		}
-		b.WriteString(piece)
+	if slices.Contains(pieces[:count], "") {
+		return "", ErrTorn // before anything is allocated for what cannot be whole
 	}
-	return b.String(), nil
+	return strings.Join(pieces[:count], ""), nil
 }

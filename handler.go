@@ -2,6 +2,7 @@ package signet
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -184,7 +185,7 @@ func (x *exchange[T]) changedLate(s *Session[T]) bool {
 	if s.last == nil {
 		return string(body) != string(x.m.codec.empty)
 	}
-	return !x.m.codec.same(body, s.last)
+	return !bytes.Equal(body, s.last) && (s.exact || !x.m.codec.same(body, s.last))
 }
 
 // Header is that of the underlying writer.

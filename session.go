@@ -188,7 +188,7 @@ type Session[T any] struct {
 	expires  int64
 	lifetime time.Duration // of a renewed session
 	raw      []byte        // the data as sealed; nil if nothing was opened
-	allKnown bool          // raw has no member that T does not know
+	exact    bool          // raw is what the codec writes of it, so other bytes are a change
 	last     []byte        // the data when it was last saved or found unchanged
 	err      error
 	isNew    bool
@@ -361,7 +361,7 @@ func (s *Session[T]) load(r *http.Request) {
 // adopt makes s the session of an opened token, if nothing speaks against it.
 func (s *Session[T]) adopt(r *http.Request, in *received, o opened) error {
 	m := s.m
-	allKnown, err := m.codec.decode(o.data, &s.Data)
+	exact, err := m.codec.decode(o.data, &s.Data)
 	if err != nil {
 		return m.unreadable(o)
 	}
@@ -369,7 +369,7 @@ func (s *Session[T]) adopt(r *http.Request, in *received, o opened) error {
 	if err != nil {
 		return err
 	}
-	s.raw, s.allKnown, s.isNew = o.data, allKnown, false
+	s.raw, s.exact, s.isNew = o.data, exact, false
 	s.head, s.hasHead, s.issued, s.expires = *o.session, true, o.issued, o.expires
 	s.lifetime = time.Duration(max(o.expires-s.head.created, 1)) * time.Second
 	if err := s.validate(r); err != nil {
@@ -640,7 +640,7 @@ func (m *Manager[T]) lines(r *http.Request, s *Session[T]) ([]string, error) {
 		return m.touchLines(nil, s, now, false)
 	}
 	sealed := kept
-	if !s.allKnown {
+	if !s.exact {
 		sealed = m.codec.carryOver(kept, s.raw)
 	}
 	lines, err := m.sealLines(r, s, sealed, now)
@@ -663,7 +663,7 @@ func (m *Manager[T]) unchanged(s *Session[T], body []byte) bool {
 	if s.raw == nil {
 		return bytes.Equal(body, m.codec.empty)
 	}
-	return m.codec.same(body, s.raw)
+	return bytes.Equal(body, s.raw) || !s.exact && m.codec.same(body, s.raw)
 }
 
 // sealLines seals body and returns the lines that set it and expire what it replaces.

@@ -160,8 +160,9 @@ func parseNative[V any](s *scanner, m *map[string]V, value func(*scanner) (V, bo
 		return false
 	}
 	*m = map[string]V{}
+	name, ok := "", true
 	for more := false; !s.take('}'); more = true {
-		name, ok := s.key(more)
+		name, ok = s.key(more, name)
 		if !ok {
 			return false
 		}
@@ -202,8 +203,9 @@ func parseMap(s *scanner, v reflect.Value, elem node) bool {
 	}
 	t := v.Type()
 	v.Set(reflect.MakeMap(t))
+	text, ok := "", true
 	for more := false; !s.take('}'); more = true {
-		text, ok := s.key(more)
+		text, ok = s.key(more, text)
 		if !ok {
 			return false
 		}
@@ -272,33 +274,38 @@ func appendList(dst []byte, list []any, depth int) ([]byte, bool) {
 
 // appendString appends a string that encoding/json writes as it is.
 func appendString(dst []byte, s string) ([]byte, bool) {
-	if strings.IndexByte(s, '"') >= 0 || !asIs(s) ||
-		strings.Contains(s, "\u2028") || strings.Contains(s, "\u2029") { // which JavaScript took for line ends
+	asIs, ascii := plainText(s)
+	if !asIs || strings.IndexByte(s, '"') >= 0 || !ascii && hasLineEnds(s) {
 		return dst, false
 	}
 	return append(append(append(dst, '"'), s...), '"'), true
 }
 
-// asIs reports whether text, which has no quotation mark, stands in a JSON string as it is: no control
+// hasLineEnds looks for the two characters that JavaScript took for line ends; encoding/json escapes them.
+func hasLineEnds(s string) bool {
+	return strings.Contains(s, "\u2028") || strings.Contains(s, "\u2029")
+}
+
+// plainText reports whether text, quotation marks aside, stands in a JSON string as it is: no control
 // character, no backslash, and UTF-8. Eight bytes are looked at at a time.
-func asIs[S string | []byte](text S) bool {
+func plainText[S string | []byte](text S) (asIs, ascii bool) {
 	const ones, tops = 0x0101010101010101, 0x8080808080808080
-	ascii := true
+	ascii = true
 	i := 0
 	for ; i+8 <= len(text); i += 8 {
 		w := uint64(text[i]) | uint64(text[i+1])<<8 | uint64(text[i+2])<<16 | uint64(text[i+3])<<24 |
 			uint64(text[i+4])<<32 | uint64(text[i+5])<<40 | uint64(text[i+6])<<48 | uint64(text[i+7])<<56
 		slash := w ^ ones*'\\'
 		if ((w-ones*' ')&^w|(slash-ones)&^slash)&tops != 0 {
-			return false // a byte below a blank, or a backslash
+			return false, false // a byte below a blank, or a backslash
 		}
 		ascii = ascii && w&tops == 0
 	}
 	for ; i < len(text); i++ {
 		if text[i] < ' ' || text[i] == '\\' {
-			return false
+			return false, false
 		}
 		ascii = ascii && text[i] < utf8.RuneSelf
 	}
-	return ascii || utf8.ValidString(string(text))
+	return ascii || utf8.ValidString(string(text)), ascii
 }

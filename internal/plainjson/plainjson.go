@@ -46,14 +46,15 @@ func (c *Codec) Append(dst []byte, v reflect.Value) ([]byte, bool) {
 }
 
 // Decode sets v, which is zero, from JSON that has every member where Append would write it, or
-// lacks it. It reports false, and v is zero again, where encoding/json has to decide.
-func (c *Codec) Decode(raw []byte, v reflect.Value) bool {
-	s := scanner{rest: raw}
+// lacks it. It reports false, and v is zero again, where encoding/json has to decide. Raw is exact
+// if Append would write it, byte for byte, of v.
+func (c *Codec) Decode(raw []byte, v reflect.Value) (ok, exact bool) {
+	s := scanner{rest: raw, exact: true}
 	if c.parse(&s, v) && len(s.rest) == 0 {
-		return true
+		return true, s.exact
 	}
 	v.SetZero()
-	return false
+	return false, false
 }
 
 var ownMethods = []reflect.Type{
@@ -179,11 +180,14 @@ func structNode(fields []field) node {
 			for i := range fields {
 				f := &fields[i]
 				if !s.name(more, f.name) {
+					s.exact = s.exact && f.omitEmpty
 					continue // left out, or the end fails
 				}
-				if !f.parse(s, v.Field(f.index)) {
+				member := v.Field(f.index)
+				if !f.parse(s, member) {
 					return false
 				}
+				s.exact = s.exact && !(f.omitEmpty && f.empty(member))
 				more = true
 			}
 			return s.take('}')

@@ -79,12 +79,16 @@ func agree[T any](t *testing.T, raw []byte, fix func(*T)) (decoded bool) {
 	var got, want T
 	err := decodeReference(raw, &want)
 	fix(&want)
-	decoded = codec.Decode(raw, reflect.ValueOf(&got).Elem())
+	decoded, exact := codec.Decode(raw, reflect.ValueOf(&got).Elem())
 	if decoded {
 		require.NoError(t, err, "%q", raw)
 		require.Equal(t, want, got, "%q", raw)
 	} else {
 		require.Zero(t, got, "%q", raw)
+	}
+	again, whole := codec.Append(nil, reflect.ValueOf(got))
+	if same := whole && string(again) == string(raw); decoded {
+		require.Equal(t, same, exact, "%q", raw)
 	}
 	if err == nil {
 		text, ok := codec.Append([]byte("x"), reflect.ValueOf(want))

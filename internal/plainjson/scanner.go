@@ -4,7 +4,10 @@ import "bytes"
 
 // scanner walks over JSON that it expects to be written by Append. Every method reports
 // false where it is not; then the scan is over.
-type scanner struct{ rest []byte }
+type scanner struct {
+	rest  []byte
+	exact bool // so far Append would write the same
+}
 
 func (s *scanner) take(c byte) bool {
 	if len(s.rest) == 0 || s.rest[0] != c {
@@ -36,11 +39,12 @@ func (s *scanner) name(more bool, name string) bool {
 }
 
 // key takes the name of a map's member, after a comma if it is not the first.
-func (s *scanner) key(more bool) (string, bool) {
+func (s *scanner) key(more bool, previous string) (string, bool) {
 	if more && !s.take(',') {
 		return "", false
 	}
 	name, ok := s.string()
+	s.exact = s.exact && (!more || previous < name)
 	return name, ok && s.take(':')
 }
 
@@ -49,10 +53,15 @@ func (s *scanner) string() (string, bool) {
 		return "", false
 	}
 	end := bytes.IndexByte(s.rest, '"')
-	if end < 0 || !asIs(s.rest[:end]) {
+	if end < 0 {
+		return "", false
+	}
+	asIs, ascii := plainText(s.rest[:end])
+	if !asIs {
 		return "", false
 	}
 	text := string(s.rest[:end])
+	s.exact = s.exact && (ascii || !hasLineEnds(text))
 	s.rest = s.rest[end+1:]
 	return text, true
 }
