@@ -52,6 +52,9 @@ func joseOpen(key []byte, token string) ([]byte, error) {
 }
 
 func FuzzJWEAgainstGoJose(f *testing.F) {
+	if fipsOnly() {
+		f.Skip("go-jose gives AES-GCM nonces of its own, which GODEBUG=fips140=only refuses")
+	}
 	v := jweVectors(f)
 	for _, row := range v.Valid {
 		f.Add(row.Token, "password-reset", []byte(row.Text), true)

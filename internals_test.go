@@ -1,6 +1,11 @@
 package signet
 
-import "crypto/cipher"
+import (
+	"crypto/cipher"
+	"fmt"
+	"strconv"
+	"strings"
+)
 
 // What the tests in package signet_test reach of the inside.
 
@@ -104,4 +109,38 @@ func CachedAEADs(r *Keyring) (n int) {
 		}
 	}
 	return n
+}
+
+// Limits are the bounds in force, as SPEC.md lists them.
+func Limits() [][2]string {
+	n := func(n int, unit string) string { return strings.TrimSpace(thousands(n) + " " + unit) }
+	var p Policy
+	return [][2]string{
+		{"a token", "at most " + n(maxToken, "characters")},
+		{"the name of a purpose", "1 to " + n(maxPurpose, "octets")},
+		{"a tenant", "0 to " + n(maxPurpose, "octets")},
+		{"the name of a cookie", "at most " + n(maxNameLen, "octets")},
+		{"a cookie's name and value", "at most " + n(maxCookie, "octets")},
+		{"cookies of one session", "at most " + n(maxChunks, "and the touch cookie")},
+		{"budget of a session in a Cookie field", n(minBudget, "to") + " " + n(maxBudget, "octets, by default") + " " + n(defaultBudget, "octets; with `Partitioned` at most") + " " + n(partitionedBudget, "octets")},
+		{"`Max-Age`", "at most " + n(int(maxAge.Hours()/24), "days")},
+		{"Cookie fields of a request that are read", n(maxScan, "octets")},
+		{"cookies of ours in them that are read", n(maxOccurrences, "")},
+		{"heads, and so tokens that are opened", n(maxHeads, "")},
+		{"different further cookies", n(maxParts, "")},
+		{"a key file or short form", "at most " + n(maxKeyFile, "octets")},
+		{"keys of a ring", "1 to " + n(maxKeys, "")},
+		{"revoked ids of a ring", "at most " + n(maxRevoked, "")},
+		{"a policy's durations", "at most " + n(int(maxPolicy.Hours()/24), "days")},
+		{"policy, if the key file is silent", fmt.Sprintf("period %s, propagation %s, skew %s, life %s, leeway %s",
+			shortDuration(p.period()), shortDuration(p.propagation()), shortDuration(p.skew()), shortDuration(p.life()), shortDuration(p.leeway()))},
+	}
+}
+
+func thousands(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
 }

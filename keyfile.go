@@ -200,7 +200,7 @@ func (t *ringText) setPolicy(name, text string) error {
 			continue
 		}
 		d, err := time.ParseDuration(text)
-		if err != nil || d <= 0 {
+		if err != nil || d <= 0 || strings.ContainsAny(text, "+unµμ") || strings.Contains(text, "ms") { // SPEC.md has h, m and s
 			return fmt.Errorf(`policy %s: write a positive duration, as in "720h" or "5m"`, name)
 		}
 		*f.d = d

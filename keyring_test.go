@@ -194,7 +194,9 @@ func invalidKeyrings() []invalidKeyring {
 		{"a duration of zero", `{"policy":{"life":"0s"}}`, `signet: key file, "policy": policy life: write a positive duration, as in "720h" or "5m"`},
 		{"a misspelt policy member", `{"policy":{"lifetime":"1h"}}`, `signet: key file, "policy": unknown policy member "lifetime"; there are period, propagation, skew, life, leeway and rate`},
 		{"a duration over ten years", `{"policy":{"life":"90000h"},"keys":[` + jwk(keyA, "") + `]}`, `signet: policy life is over ten years (90000h0m0s)`},
-		{"a fraction of a second", `{"policy":{"skew":"1500ms"},"keys":[` + jwk(keyA, "") + `]}`, `signet: policy skew is not in whole seconds (1.5s)`},
+		{"milliseconds", `{"policy":{"skew":"2000ms"}}`, `signet: key file, "policy": policy skew: write a positive duration, as in "720h" or "5m"`},
+		{"a plus sign", `{"policy":{"skew":"+5m"}}`, `signet: key file, "policy": policy skew: write a positive duration, as in "720h" or "5m"`},
+		{"a fraction of a second", `{"policy":{"skew":"1.5s"},"keys":[` + jwk(keyA, "") + `]}`, `signet: policy skew is not in whole seconds (1.5s)`},
 		{"a period too short to publish the next key in", `{"policy":{"period":"1h"},"keys":[` + jwk(keyA, "") + `]}`,
 			"signet: policy period (1h0m0s) is shorter than propagation and skew together (1h5m0s): a key would be followed before it is known everywhere"},
 		// One key of a file. All name the position, and the id where the file gives it.
