@@ -110,7 +110,7 @@ func joseCodec(alg jose.KeyAlgorithm) codec {
 	return codec{"go-jose " + string(alg), "one Encrypter, A256GCM", true,
 		func(p []byte) string { return must(must(enc.Encrypt(p)).CompactSerialize()) },
 		func(t string) []byte {
-			return must(must(jose.ParseEncrypted(t, []jose.KeyAlgorithm{alg}, []jose.ContentEncryption{jose.A256GCM})).Decrypt(key32))
+			return must(must(jose.ParseEncryptedCompact(t, []jose.KeyAlgorithm{alg}, []jose.ContentEncryption{jose.A256GCM})).Decrypt(key32))
 		}}
 }
 
