@@ -227,6 +227,11 @@ func TestNew(t *testing.T) {
 	})
 }
 
+func TestARequestCostsLittle(t *testing.T) {
+	vectors.Bounded(t, express(t, auth0.Config{}), expressVector(t, "plain").Request(), now)
+	vectors.Bounded(t, nextJS(t, auth0.NextJSConfig{}), nextVector(t, "plain").Request(), now)
+}
+
 func TestTheyPrintNoSecret(t *testing.T) {
 	derived, err := jwedir.Derive(secret, "", "JWE CEK", jwedir.GCMKey)
 	require.NoError(t, err)

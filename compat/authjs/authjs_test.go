@@ -278,6 +278,13 @@ func TestNew(t *testing.T) {
 	})
 }
 
+func TestARequestCostsLittle(t *testing.T) {
+	for file, v4 := range files {
+		v := vectors.Named(t, vectors.Load(t, file), "plain")
+		vectors.Bounded(t, from(v4)(t, v), v.Request(), v.Time())
+	}
+}
+
 func TestItPrintsNoSecret(t *testing.T) {
 	c := open(t, authjs.Config{Secrets: []string{secret}, AcceptV4: true})
 	derived, err := jwedir.Derive(secret, "", "NextAuth.js Generated Encryption Key", jwedir.GCMKey)

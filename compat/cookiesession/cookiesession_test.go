@@ -169,6 +169,14 @@ func TestNew(t *testing.T) {
 	require.ErrorContains(t, err, "0 Keys")
 }
 
+func TestARequestCostsLittle(t *testing.T) {
+	good := named(t, "plain").Request()
+	if good[0].Name != "session" {
+		good[0], good[1] = good[1], good[0]
+	}
+	vectors.Bounded(t, open(t, cookiesession.Config{}), good, now)
+}
+
 func TestItPrintsNoKey(t *testing.T) {
 	vectors.PrintsNothing(t, open(t, cookiesession.Config{}), key)
 }

@@ -188,6 +188,10 @@ func TestNew(t *testing.T) {
 	}
 }
 
+func TestARequestCostsLittle(t *testing.T) {
+	vectors.Bounded(t, open(t, fastify.Config{}), named(t, "plain").Request(), now)
+}
+
 func TestItPrintsNoKey(t *testing.T) {
 	vectors.PrintsNothing(t, open(t, fastify.Config{}), string(key), base64.StdEncoding.EncodeToString(key))
 }

@@ -181,6 +181,10 @@ func TestNew(t *testing.T) {
 	}
 }
 
+func TestARequestCostsLittle(t *testing.T) {
+	vectors.Bounded(t, open(t, h3.Config{}), named(t, "plain").Request(), now)
+}
+
 func TestItPrintsNoPassword(t *testing.T) {
 	vectors.PrintsNothing(t, open(t, h3.Config{}), password)
 }

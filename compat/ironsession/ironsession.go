@@ -66,6 +66,7 @@ type Cookies struct {
 	passwords   func(id string) []iron.Password
 	sealer      func() (id, password string)
 	suffix      string // the version, which iron-session writes behind each seal
+	refuses     func(object.Object) error
 	ttl         time.Duration
 	chunk       bool
 	acceptUntil time.Time
@@ -133,9 +134,9 @@ func (c *Cookies) keep(cfg Config) error {
 	slices.Sort(ids)
 	slices.Reverse(ids)
 	name := strconv.Itoa
-	c.suffix = "~2"
+	c.suffix, c.refuses = "~2", methods
 	if cfg.HapiIron {
-		name, c.suffix = func(int) string { return "" }, ""
+		name, c.suffix, c.refuses = func(int) string { return "" }, "", prototypes
 	}
 	byID := map[string][]iron.Password{}
 	for i, id := range ids {
@@ -174,8 +175,45 @@ func (c *Cookies) open(value string, now time.Time) (*signet.Foreign, error) {
 	return &signet.Foreign{Claims: o.Payload, Expires: o.Expires, KeyIndex: o.Index}, nil
 }
 
+// methods refuses members that iron-session's own would hide, so that its next save would lose them.
+func methods(o object.Object) error {
+	for _, name := range []string{"save", "destroy", "updateConfig"} {
+		if _, has := o.Get(name); has {
+			return fmt.Errorf("ironsession: the member %q has the name of a method of iron-session, which would lose it", name)
+		}
+	}
+	return nil
+}
+
+// prototypes refuses what makes @hapi/iron refuse the whole seal.
+func prototypes(o object.Object) error {
+	var v any
+	if err := json.Unmarshal(o.Text(), &v); err != nil {
+		return fmt.Errorf("ironsession: the claims are %w", err)
+	}
+	if hasPrototype(v) {
+		return errors.New(`ironsession: a member is named "__proto__", for which @hapi/iron refuses the session`)
+	}
+	return nil
+}
+
+func hasPrototype(v any) bool {
+	switch v := v.(type) {
+	case []any:
+		return slices.ContainsFunc(v, hasPrototype)
+	case map[string]any:
+		for name, value := range v {
+			if name == "__proto__" || hasPrototype(value) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // Seal makes the cookies of a new session with these claims, a JSON object, under the newest
-// password. The error is a *signet.TooLargeError if browsers would drop them.
+// password. The error is a *signet.TooLargeError if browsers would drop them. Members that the original would
+// lose or refuse are an error, too: save, destroy and updateConfig, or with HapiIron __proto__ at any depth.
 func (c *Cookies) Seal(claims json.RawMessage, now time.Time) ([]*http.Cookie, error) {
 	return c.Update(nil, claims, now)
 }
@@ -187,6 +225,9 @@ func (c *Cookies) Update(cookies []*http.Cookie, claims json.RawMessage, now tim
 	o, err := object.Parse(claims)
 	if err != nil {
 		return nil, fmt.Errorf("ironsession: the claims are %w", err)
+	}
+	if err := c.refuses(o); err != nil {
+		return nil, err
 	}
 	id, password := c.sealer()
 	seal, err := iron.Seal(o.Text(), id, password, now.Add(c.ttl))

@@ -150,6 +150,10 @@ func TestNew(t *testing.T) {
 	}
 }
 
+func TestARequestCostsLittle(t *testing.T) {
+	vectors.Bounded(t, open(t, remix.Config{}), named(t, "plain").Request(), now)
+}
+
 func TestItPrintsNoSecret(t *testing.T) {
 	vectors.PrintsNothing(t, open(t, remix.Config{}), secret)
 }

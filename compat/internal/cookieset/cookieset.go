@@ -136,16 +136,18 @@ func (s Set) find(cookies []*http.Cookie) found {
 		if !ours || c.Value == "" || len(c.Value) > maxJoined {
 			continue
 		}
-		value := s.decode(c.Value)
 		if i < 0 {
-			f.values = addDistinct(f.values, value)
+			f.values = addDistinct(f.values, c.Value)
 			continue
 		}
 		if first[i] == "" {
-			first[i] = value
+			first[i] = c.Value
 		}
-		last[i] = value
+		last[i] = c.Value
 		highest = max(highest, i)
+	}
+	for i, value := range f.values {
+		f.values[i] = s.decode(value)
 	}
 	if len(f.values) > 0 || highest < 0 {
 		return f
@@ -179,7 +181,7 @@ func (s Set) join(chunks []string) (value string, torn bool) {
 			}
 			return value, true
 		}
-		value += chunk
+		value += s.decode(chunk)
 		if s.Complete != nil && s.Complete(value) {
 			return value, false
 		}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -197,18 +198,72 @@ func RoundTrips(t *testing.T, w Writer, now time.Time, more ...json.RawMessage) 
 		all[fmt.Sprintf("own %d", i)] = claims
 	}
 	for name, claims := range all {
-		t.Run(name, func(t *testing.T) {
-			set, err := w.Update(nil, claims, now)
-			require.NoError(t, err)
-			for _, c := range set {
-				require.NoError(t, c.Valid())
-				require.LessOrEqual(t, len(c.Name)+len(c.Value), 4096, "browsers drop it")
+		t.Run(name, func(t *testing.T) { RoundTrip(t, w, claims, now) })
+	}
+	t.Run("from many goroutines", func(t *testing.T) {
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				for range 5 {
+					set, err := w.Update(nil, Claims()["unicode"], now)
+					if err == nil {
+						_, err = w.Open(Browser(nil, set), now)
+					}
+					if err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		all.Wait()
+	})
+}
+
+// RoundTrip is RoundTrips of one session.
+func RoundTrip(t *testing.T, w Writer, claims json.RawMessage, now time.Time) {
+	t.Helper()
+	set, err := w.Update(nil, claims, now)
+	require.NoError(t, err)
+	for _, c := range set {
+		require.NoError(t, c.Valid())
+		require.LessOrEqual(t, len(c.Name)+len(c.Value), 4096, "browsers drop it")
+	}
+	f, err := w.Open(Browser(nil, set), now)
+	require.NoError(t, err)
+	Contains(t, f.Claims, claims)
+	require.Zero(t, f.KeyIndex, "the newest secret writes")
+}
+
+// Bounded requires that a stranger's request costs less than a megabyte of memory, whatever it carries under the name of the
+// good cookie.
+func Bounded(t *testing.T, format signet.ForeignFormat, good []*http.Cookie, now time.Time) {
+	t.Helper()
+	name, megabyte := good[0].Name, strings.Repeat("Fe26.2*1*e30.%2A", 1<<16)
+	var many []*http.Cookie
+	for i := range 20000 {
+		for _, separator := range []string{"", ".", "__"} {
+			if separator != "" {
+				many = append(many, &http.Cookie{Name: fmt.Sprint(name, separator, i), Value: megabyte[:100]})
 			}
-			f, err := w.Open(Browser(nil, set), now)
-			require.NoError(t, err)
-			Contains(t, f.Claims, claims)
-			require.Zero(t, f.KeyIndex, "the newest secret writes")
-		})
+			many = append(many, &http.Cookie{Name: name, Value: fmt.Sprint(i, good[0].Value)})
+		}
+	}
+	for what, carried := range map[string][]*http.Cookie{
+		"a value of a megabyte":             Cookies(name, megabyte, name+".0", megabyte, name+"__0", megabyte),
+		"pieces of a megabyte":              Cookies(name+".0", megabyte[:16000], name+".1", megabyte, name+"__0", megabyte[:16000], name+"__1", megabyte),
+		"sixty thousand values":             many,
+		"dots, stars and nothing else":      Cookies(name, strings.Repeat(".*", 8000)),
+		"percent signs and nothing else":    Cookies(name, strings.Repeat("%25", 5000)),
+		"a piece of every number":           many[:3000],
+		"a name with a number of 40 digits": Cookies(name+"."+strings.Repeat("9", 40), "x"),
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := format.Open(carried, now)
+		runtime.ReadMemStats(&after)
+		require.Error(t, err, what)
+		require.True(t, Sentinel(err), "%s: %v", what, err)
+		require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(1<<20), what)
 	}
 }
 

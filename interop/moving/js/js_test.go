@@ -225,20 +225,27 @@ func TestNextJSAuth0(t *testing.T) {
 	})
 }
 
-func TestFastifySecureSession(t *testing.T) {
-	keys := func(t testing.TB, texts []string) (keys [][]byte) {
-		for _, text := range texts {
-			key, err := base64.StdEncoding.DecodeString(text)
-			require.NoError(t, err)
-			keys = append(keys, key)
-		}
-		return keys
+var fastifyKeys = [2]string{"dGVzdC1vbmx5LWZhc3RpZnkta2V5LTEuLi4uLi4uLi4=", "dGVzdC1vbmx5LWZhc3RpZnkta2V5LTIuLi4uLi4uLi4="}
+
+func decode(t testing.TB, texts []string) (keys [][]byte) {
+	for _, text := range texts {
+		key, err := base64.StdEncoding.DecodeString(text)
+		require.NoError(t, err)
+		keys = append(keys, key)
 	}
+	return keys
+}
+
+func fastifyFormat(t testing.TB, texts []string) (*fastify.Cookies, error) {
+	return fastify.New(fastify.Config{Keys: decode(t, texts), Path: "/"})
+}
+
+func TestFastifySecureSession(t *testing.T) {
 	migrate.Run(t, migrate.Stack{
 		Name: "@fastify/secure-session", Start: node("fastify"), Fallbacks: true,
-		Secrets: [2]string{"dGVzdC1vbmx5LWZhc3RpZnkta2V5LTEuLi4uLi4uLi4=", "dGVzdC1vbmx5LWZhc3RpZnkta2V5LTIuLi4uLi4uLi4="},
+		Secrets: fastifyKeys,
 		Format: func(secrets []string) (signet.ForeignFormat, error) {
-			return fastify.New(fastify.Config{Keys: keys(t, secrets), Path: "/"})
+			return fastifyFormat(t, secrets)
 		},
 		Large: 2600,
 		Vectors: migrate.Vectors(testdata+"fastify/testdata/fastify-secure-session.json", func(t *testing.T, v migrate.Vector) signet.ForeignFormat {
@@ -252,7 +259,7 @@ func TestFastifySecureSession(t *testing.T) {
 			if o.Are == "passphrase" {
 				cfg.Secret, cfg.Salt = secrets[0], o.Salt
 			} else {
-				cfg.Keys = keys(t, secrets)
+				cfg.Keys = decode(t, secrets)
 			}
 			return must[*fastify.Cookies](t)(fastify.New(cfg))
 		}),
