@@ -23,9 +23,11 @@ import (
 //	POST /old/set      puts the members of the body into the session
 //	GET  /old/get      answers the session
 //	POST /old/logout   ends it
-//	GET  /old/version  answers what it runs on, as text
+//	GET  /old/version  answers what it runs on, as text; not needed with a Version
 type Stack struct {
 	Name string
+	// Version is what it runs on; empty is what /old/version answers.
+	Version string
 	// Start runs it at address (host:port) until the test ends, with these secrets, the newest first.
 	Start func(t testing.TB, address string, secrets []string) *real.Process
 	// Secrets are two: the one that it begins with, and the one that comes later.
