@@ -2,10 +2,16 @@
 package browser
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/png"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,15 +37,28 @@ var update = flag.Bool("update", false, "write docs/demo.png (looks as intended 
 
 const sessionCookie = "__Host-Http-demo"
 
-// startDemo runs the real command and returns the address that it prints.
-func startDemo(t *testing.T, args ...string) string {
-	t.Helper()
-	binary := filepath.Join(t.TempDir(), "signet")
+var binary string // the real command, built once for all tests
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	dir, err := os.MkdirTemp("", "sg")
+	if err != nil {
+		panic(err)
+	}
+	binary = filepath.Join(dir, "signet")
 	build := exec.Command("go", "build", "-o", binary, "./cmd/signet")
 	build.Dir = filepath.Join("..", "..")
 	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building the command: %v\n%s", err, out)
+		panic(string(out))
 	}
+	status := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(status)
+}
+
+// startDemo runs the command and returns the address that it prints.
+func startDemo(t *testing.T, args ...string) string {
+	t.Helper()
 	p := real.Start(t, exec.Command(binary, append([]string{"demo", "-addr", "127.0.0.1:0"}, args...)...))
 	address := regexp.MustCompile(`the demo runs at (\S+)`)
 	for start := time.Now(); time.Since(start) < 20*time.Second; time.Sleep(10 * time.Millisecond) {
@@ -74,7 +93,7 @@ func open(t *testing.T, url string, flags ...chromedp.ExecAllocatorOption) *brow
 		chromedp.Flag("ignore-certificate-errors", true),
 		chromedp.WindowSize(1360, 1000),
 	}, flags...)
-	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
 	t.Cleanup(cancel)
@@ -236,6 +255,7 @@ func (b *browser) grow(n int) {
 }
 
 func TestTheWholeDemo(t *testing.T) {
+	t.Parallel()
 	for _, row := range []struct {
 		name string
 		args []string
@@ -244,6 +264,7 @@ func TestTheWholeDemo(t *testing.T) {
 		{"over HTTPS", []string{"-tls"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
 			b := open(t, startDemo(t, row.args...))
 			b.visitorsGetNoCookieUntilTheyChangeSomething()
 			b.loggingInSetsOneCookieAsStrictAsItCanBe()
@@ -433,6 +454,7 @@ func (b *browser) theServerSawItAllByReason() {
 
 // Safari drops a Secure cookie on http://localhost; every browser does on plain HTTP elsewhere.
 func TestThePageNoticesACookieThatDoesNotComeBack(t *testing.T) {
+	t.Parallel()
 	address := startDemo(t)
 	other := strings.Replace(address, "localhost", "shop.test", 1)
 	b := open(t, other, chromedp.Flag("host-resolver-rules", "MAP shop.test 127.0.0.1"))
@@ -444,6 +466,7 @@ func TestThePageNoticesACookieThatDoesNotComeBack(t *testing.T) {
 }
 
 func TestTheDemoWorksWithoutScript(t *testing.T) {
+	t.Parallel()
 	b := open(t, startDemo(t))
 	b.run(emulation.SetScriptExecutionDisabled(true))
 	b.reload()
@@ -457,10 +480,15 @@ func TestTheDemoWorksWithoutScript(t *testing.T) {
 	b.quiet()
 }
 
+// With SIGNET_SCREENSHOTS=DIR it leaves what it saw there, for the eye.
 func TestThePageFitsEveryWidthInLightAndDark(t *testing.T) {
+	t.Parallel()
 	b := open(t, startDemo(t))
 	b.login("Ada")
 	b.grow(3)
+	b.click("#damage")
+	b.click("#rotate")
+	b.click("#damage")
 	for _, scheme := range []string{"light", "dark"} {
 		for _, width := range []int64{1600, 1280, 1000, 768, 360} {
 			b.run(emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}),
@@ -478,4 +506,91 @@ func TestThePageFitsEveryWidthInLightAndDark(t *testing.T) {
 		}
 	}
 	b.quiet()
+}
+
+// The picture in the README: a session of three cookies, a rotated ring, and reasons.
+func TestThePictureInTheReadme(t *testing.T) {
+	t.Parallel()
+	if !*update {
+		info, err := os.Stat(picture)
+		if err != nil {
+			t.Fatalf("%v; run: go test ./browser -run Picture -update", err)
+		}
+		if info.Size() > 300<<10 {
+			t.Fatalf("docs/demo.png has %d bytes, over 300 KB", info.Size())
+		}
+		return
+	}
+	b := open(t, startDemo(t))
+	b.run(emulation.SetDeviceMetricsOverride(1240, 1200, 1.4, false))
+	b.login("Ada")
+	b.grow(2)
+	b.run(chromedp.SetValue("#part", "tag", chromedp.ByQuery))
+	b.click("#damage")
+	b.click("#restore")
+	b.click("#drop")
+	b.click("#restore")
+	b.click("#rotate")
+	b.until(`document.querySelectorAll(".keys .seals").length === 1 && document.querySelectorAll(".keys .opens").length === 1`)
+	b.grow(3)
+	b.run(chromedp.Evaluate(`document.activeElement.blur(); scrollTo(0, 0)`, nil))
+	var shot []byte
+	b.run(chromedp.CaptureScreenshot(&shot))
+	small, err := paletted(shot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(picture, small, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+var picture = filepath.Join("..", "..", "docs", "demo.png")
+
+// paletted makes a picture of at most 256 colours, a third of the size: those that occur most,
+// and for the others the nearest of them.
+func paletted(shot []byte) ([]byte, error) {
+	full, err := png.Decode(bytes.NewReader(shot))
+	if err != nil {
+		return nil, err
+	}
+	counts := map[color.Color]int{}
+	bounds := full.Bounds()
+	for y := bounds.Min.Y; y < bounds.Max.Y; y++ {
+		for x := bounds.Min.X; x < bounds.Max.X; x++ {
+			counts[full.At(x, y)]++
+		}
+	}
+	small := image.NewPaletted(bounds, paletteOf(counts))
+	draw.Draw(small, bounds, full, bounds.Min, draw.Src)
+	var out bytes.Buffer
+	err = (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&out, small)
+	return out.Bytes(), err
+}
+
+// paletteOf takes the colours that occur most, and then those that are furthest from all so far.
+func paletteOf(counts map[color.Color]int) color.Palette {
+	all := slices.SortedFunc(maps.Keys(counts), func(a, b color.Color) int { return counts[b] - counts[a] })
+	palette := color.Palette(all[:min(len(all), 176)])
+	rest := slices.DeleteFunc(all[len(palette):], func(c color.Color) bool { return counts[c] < 8 })
+	for len(palette) < 256 && len(rest) > 0 {
+		furthest, most := 0, -1
+		for i, c := range rest {
+			if d := distance(c, palette.Convert(c)); d > most {
+				furthest, most = i, d
+			}
+		}
+		palette = append(palette, rest[furthest])
+		rest = slices.Delete(rest, furthest, furthest+1)
+	}
+	return palette
+}
+
+func distance(a, b color.Color) (sum int) {
+	ar, ag, ab, _ := a.RGBA()
+	br, bg, bb, _ := b.RGBA()
+	for _, d := range []int{int(ar) - int(br), int(ag) - int(bg), int(ab) - int(bb)} {
+		sum += d / 256 * (d / 256)
+	}
+	return sum
 }

@@ -141,7 +141,7 @@ func replay(w http.ResponseWriter, r *http.Request, _ *signet.Session[Visitor], 
 // refuse switches the Validate hook on or off.
 func refuse(_ http.ResponseWriter, r *http.Request, _ *signet.Session[Visitor], v *visit) experiment {
 	v.refuse = r.FormValue("refuse") != ""
-	return v.experiment
+	return v.last // which may have another outcome now
 }
 
 // replace makes the browser hold j and nothing else of the session.

@@ -9,6 +9,7 @@ import (
 	"html/template"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -42,7 +43,8 @@ type lab struct {
 type visit struct {
 	events     []event
 	totals     map[string]int // by what an event was, and why
-	experiment experiment     // the last one
+	experiment experiment     // what was just done
+	last       experiment     // what was done before that
 	good       jar            // the cookies before they were damaged
 	stolen     jar            // the cookies before log-out
 	loggedOut  []string       // ids of sessions
@@ -81,8 +83,17 @@ func (l *lab) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		s := &seeing{visit: l.visitOf(w, r), request: r.Method + " " + r.URL.Path, quiet: r.URL.Path == "/lab"}
+		if r.Method == http.MethodPost {
+			l.forgetExperiment(s.visit) // what is said of it is over once something else happens
+		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), seeingKey{}, s)))
 	})
+}
+
+func (l *lab) forgetExperiment(v *visit) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	v.last, v.experiment = v.experiment, experiment{}
 }
 
 func (l *lab) visitOf(w http.ResponseWriter, r *http.Request) *visit {
@@ -162,7 +173,7 @@ func detail(e signet.Event) string {
 	case e.KeyID != "":
 		return "key " + e.KeyID
 	case e.Err != nil:
-		return e.Err.Error()
+		return strings.TrimPrefix(e.Err.Error(), "signet: ")
 	}
 	return ""
 }
@@ -228,7 +239,7 @@ func (l *lab) keepForReplay(r *http.Request, s *signet.Session[Visitor]) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	v := here.visit
-	v.stolen, v.experiment, v.good = stolen, experiment{}, jar{}
+	v.stolen, v.good = stolen, jar{}
 	if len(v.loggedOut) == maxIDs {
 		v.loggedOut = v.loggedOut[1:]
 	}

@@ -79,6 +79,7 @@ func (l *lab) view(r *http.Request, s *signet.Session[Visitor]) view {
 	hit := visit.experiment
 	l.mu.Unlock()
 	slices.Reverse(v.Events)
+	slices.Reverse(v.Keys)
 	slices.SortFunc(v.Totals, func(a, b total) int { return strings.Compare(a.Name, b.Name) })
 
 	if hit.name != "damage" || !s.IsNew() {
@@ -110,8 +111,8 @@ func (l *lab) view(r *http.Request, s *signet.Session[Visitor]) view {
 
 // Characters that are shown of a long part: of its beginning and of its end.
 const (
-	headShown = 150
-	tailShown = 50
+	headShown = 100
+	tailShown = 40
 )
 
 // segments cuts the piece of a token that one cookie carries into its parts.

@@ -145,8 +145,8 @@ func openJWE(secret []byte, p Purpose, text string) (Opened, error) {
 		if err != nil {
 			return Opened{}, err
 		}
-		wrapped, ok := base64url.AppendDecode(nil, parts.Key)
-		if secret, ok = jwe.Unwrap(block, wrapped); !ok {
+		wrapped, canonical := base64url.AppendDecode(nil, parts.Key)
+		if secret, ok = jwe.Unwrap(block, wrapped); !ok || !canonical {
 			return Opened{}, ErrSealed
 		}
 	}

@@ -81,12 +81,12 @@ func (t Token) compactParts(tag int) []Part {
 		}
 	}
 	parts := []Part{
-		{Name: "version", Bytes: 1, Value: fmt.Sprint(t.Version), Meaning: "which cipher; authenticated, so it cannot be changed"},
-		{Name: "key id", Bytes: 4, Value: t.KeyID, Meaning: "which key of the ring opens it; derived from the key, and nothing else is tried"},
-		{Name: "time", Bytes: 4, Value: t.Sealed.Format(time.DateTime) + " UTC", Meaning: "when it was sealed; its hour picks the key, so it cannot be changed"},
-		{Name: "nonce", Bytes: compact.NonceSize, Value: nonce, Meaning: "12 random bytes: the same session never looks the same twice"},
-		{Name: "ciphertext", Bytes: max(t.Size-compact.HeaderSize-compact.NonceSize-tag, 0), Meaning: "when it ends, the session's id and its data: readable with the key alone"},
-		{Name: "tag", Bytes: tag, Meaning: "16 bytes that prove that no bit of all this was changed"},
+		{Name: "version", Bytes: 1, Value: fmt.Sprint(t.Version), Meaning: "which cipher"},
+		{Name: "key id", Bytes: 4, Value: t.KeyID, Meaning: "which key opens it; no other is tried"},
+		{Name: "time", Bytes: 4, Value: t.Sealed.Format(time.DateTime) + " UTC", Meaning: "when it was sealed; the key is of that hour"},
+		{Name: "nonce", Bytes: compact.NonceSize, Value: nonce, Meaning: "random, so that no two look alike"},
+		{Name: "ciphertext", Bytes: max(t.Size-compact.HeaderSize-compact.NonceSize-tag, 0), Meaning: "its end, id and data, for the key alone to read"},
+		{Name: "tag", Bytes: tag, Meaning: "proves that no bit of all this was changed"},
 	}
 	if tag == 0 {
 		parts = parts[:5]
@@ -129,11 +129,11 @@ func parseJWE(text string, whole bool) (Token, error) {
 
 func (t *Token) jweParts(header []byte) {
 	names := []Part{
-		{Name: "header", Value: string(header[:min(len(header), 200)]), Meaning: "algorithms and key id; authenticated, so it cannot be changed"},
+		{Name: "header", Value: string(header[:min(len(header), 200)]), Meaning: "algorithms, key id and time"},
 		{Name: "encrypted key", Meaning: "the content key, wrapped; empty with dir"},
-		{Name: "nonce", Meaning: "12 random bytes: the same session never looks the same twice"},
-		{Name: "ciphertext", Meaning: "a JWT claims set with the session in it: readable with the key alone"},
-		{Name: "tag", Meaning: "16 bytes that prove that no bit of all this was changed"},
+		{Name: "nonce", Meaning: "random, so that no two look alike"},
+		{Name: "ciphertext", Meaning: "a JWT claims set, for the key alone to read"},
+		{Name: "tag", Meaning: "proves that no bit of all this was changed"},
 	}
 	at := 0
 	for i, text := range strings.SplitN(t.Text, ".", len(names)) {
