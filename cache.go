@@ -67,9 +67,13 @@ func targetedFields(h http.Header) (names []string) {
 	return names
 }
 
+// addedByServer is what net/http adds to a header after it is saved here: the status line, Date,
+// Content-Type, Content-Length and the empty line. A proxy counts them, too.
+const addedByServer = 140
+
 // warnLarge says once, before a proxy does with a 502, that the response header grows large.
 func (m *Manager[T]) warnLarge(h http.Header, r *http.Request) {
-	size := 0
+	size := addedByServer
 	for name, values := range h {
 		for _, v := range values {
 			size += len(name) + len(": ") + len(v) + len("\r\n")
