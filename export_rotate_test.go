@@ -1,6 +1,10 @@
 package signet
 
-import "math"
+import (
+	"context"
+	"math"
+	"time"
+)
 
 // What the simulation of rotations uses in place of whole tokens: the functions that seal and open
 // ask, without the ciphertext between them.
@@ -87,4 +91,12 @@ func Events(r *Keyring) []int64 {
 func SameAlgorithm(a, b *Keyring, id uint32) bool {
 	k, o := a.ring.Load().byID[keyID(id)], b.ring.Load().byID[keyID(id)]
 	return k == nil || o == nil || k.alg == o.alg
+}
+
+// Freeze is a Watch whose goroutine ran once and then never again, as in a function that is frozen between two
+// requests. It ends with ctx.
+func Freeze(ctx context.Context, r *Keyring, every time.Duration, load func(context.Context) (*Keyring, error)) {
+	s := &source{ring: r, ctx: ctx, every: every, load: load}
+	r.source.Store(s)
+	s.round()
 }
