@@ -187,6 +187,9 @@ func when(t time.Time) string {
 // distance is how far t is from at, in two units at most.
 func distance(at, t time.Time) string {
 	d := t.Sub(at).Round(time.Second)
+	if d.Abs() > time.Hour {
+		d = d.Round(time.Minute)
+	}
 	switch {
 	case t.IsZero() || d == 0:
 		return "now"
