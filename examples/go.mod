@@ -2,9 +2,15 @@ module github.com/signet-go/signet/examples
 
 go 1.25.0
 
-require github.com/signet-go/signet v0.0.0
+require (
+	github.com/gorilla/sessions v1.4.0
+	github.com/signet-go/signet v0.0.0
+)
 
-require github.com/aws/aws-lambda-go v1.54.0 // indirect
+require (
+	github.com/aws/aws-lambda-go v1.54.0 // indirect
+	github.com/gorilla/securecookie v1.1.2 // indirect
+)
 
 require (
 	github.com/signet-go/signet/contrib/awskeys v0.0.0

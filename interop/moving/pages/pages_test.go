@@ -38,6 +38,12 @@ func page(t *testing.T, name string) string {
 // ports of the page become free ones.
 func follow(t *testing.T, parent, name string, programs ...string) {
 	real.Binary(t, "curl")
+	for _, program := range programs {
+		args := map[string][]string{"python3": {"-c", "import " + name}, "ruby": {"-e", `require "action_controller"; require "webrick"`}}[program]
+		if err := exec.Command("/usr/bin/"+program, args...).Run(); err != nil {
+			real.Missing(t, "/usr/bin/%s with %s", program, name)
+		}
+	}
 	dir := real.Dir(t)
 	work, bin := filepath.Join(parent, name), filepath.Join(dir, "bin")
 	require.NoError(t, os.Mkdir(work, 0o700))
@@ -56,6 +62,7 @@ func follow(t *testing.T, parent, name string, programs ...string) {
 	for _, b := range blocks(page(t, name)) {
 		switch {
 		case b.name != "":
+			require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(work, b.name)), 0o700))
 			require.NoError(t, os.WriteFile(filepath.Join(work, b.name), []byte(localise(b.text)), 0o600))
 		case b.language == "sh" && strings.Contains(b.text, " &\n"):
 			fmt.Fprintf(&script, "{\n%s} >servers.log 2>&1\n", localise(b.text))

@@ -1,0 +1,37 @@
+package django_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/signet-go/signet"
+	"github.com/signet-go/signet/compat/django"
+)
+
+// A page of a site whose other pages stay in Django: both work on one session.
+func ExampleCookies_Update() {
+	old := signet.Must(django.New(django.Config{SecretKey: os.Getenv("SECRET_KEY")}))
+	http.HandleFunc("POST /seen", func(w http.ResponseWriter, r *http.Request) {
+		var claims map[string]json.RawMessage
+		f, err := old.Open(r.Cookies(), time.Now())
+		if err != nil || json.Unmarshal(f.Claims, &claims) != nil {
+			claims = map[string]json.RawMessage{} // a new visitor
+		}
+		claims["seen"] = json.RawMessage("true")
+		text, err := json.Marshal(claims)
+		if err != nil {
+			http.Error(w, "try again", http.StatusInternalServerError)
+			return
+		}
+		set, err := old.Update(r.Cookies(), text, time.Now())
+		if err != nil {
+			http.Error(w, "too much in the session", http.StatusInternalServerError)
+			return
+		}
+		for _, c := range set {
+			http.SetCookie(w, c)
+		}
+	})
+}
