@@ -50,16 +50,18 @@ func inspect(std stdio, args []string) error {
 	if err != nil {
 		return err
 	}
+	var b bytes.Buffer
 	var failed []error
 	for _, s := range sessions {
-		writeSession(std.out, s)
+		writeSession(&b, s)
 		if ring != nil {
-			failed = append(failed, writeOpened(std.out, ring, p, s))
+			failed = append(failed, writeOpened(&b, ring, p, s))
 		}
-		fmt.Fprintln(std.out)
+		b.WriteByte('\n')
 	}
-	writeOthers(std.out, others)
-	return errors.Join(failed...)
+	writeOthers(&b, others)
+	_, err = std.out.Write(b.Bytes())
+	return errors.Join(append(failed, err)...)
 }
 
 func readSessions(std stdio) (sessions []explain.Session, others []explain.Cookie, err error) {

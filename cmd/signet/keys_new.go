@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"runtime"
 	"time"
 
 	"github.com/signet-go/signet"
@@ -48,7 +49,7 @@ func ringText(ring *signet.Keyring, env bool) ([]byte, error) {
 // which is what a plain redirection makes.
 func warnReadable(std stdio) {
 	file, ok := std.out.(*os.File)
-	if !ok {
+	if !ok || runtime.GOOS == "windows" { // whose files have other rights than these bits
 		return
 	}
 	if info, err := file.Stat(); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o004 != 0 {

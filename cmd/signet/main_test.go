@@ -113,3 +113,22 @@ func TestKeysNewSaysWhenOthersCanReadTheFile(t *testing.T) {
 		require.Equal(t, want, errs.String())
 	}
 }
+
+// A pipe or disk that takes nothing is an error, and no key is lost unseen.
+func TestWhatCannotBeWrittenIsAnError(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip("needs /dev/full")
+	}
+	defer full.Close()
+	m := newMaterial(t)
+	_, field := m.save(t, signet.Config{}, map[string]any{"user": "ada"})
+	for _, args := range [][]string{{"keys", "new"}, {"keys", "new", "-env"}, {"inspect"}, {"help"}} {
+		var errs bytes.Buffer
+		cmd := exec.Command(binary, args...)
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(field), full, &errs
+		require.Error(t, cmd.Run(), args)
+		require.Equal(t, 1, cmd.ProcessState.ExitCode())
+		require.Contains(t, errs.String(), "signet: write /dev/stdout: no space left on device")
+	}
+}
