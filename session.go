@@ -111,7 +111,7 @@ func New[T any](keys *Keyring, cfg Config) (*Manager[T], error) {
 	if len(cfg.Tenant) > maxPurpose {
 		keep(fmt.Errorf("signet: Config.Tenant has %d bytes, over the limit of %d", len(cfg.Tenant), maxPurpose))
 	}
-	if fipsOnly() && cfg.Format == Compact && keys.sealsChaCha() {
+	if fipsOnly() && (cfg.Format == Compact || cfg.IdleTimeout > 0) && keys.sealsChaCha() { // the idle clock is always compact
 		keep(errChaChaFIPS)
 	}
 	if err := errors.Join(errs...); err != nil {

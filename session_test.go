@@ -696,3 +696,24 @@ func TestTheObserverIsTold(t *testing.T) {
 		{Kind: "failed", Err: signet.ErrInvalid},
 	}, s.seen.all)
 }
+
+func TestChaChaKeysUnderEnforcedFIPSAreRefusedAtConstruction(t *testing.T) {
+	for _, row := range []struct {
+		name    string
+		cfg     signet.Config
+		refused bool
+	}{
+		{"compact sessions", signet.Config{}, true},
+		{"JWE sessions seal with AES", signet.Config{Format: signet.JWE}, false},
+		{"but their idle clock is compact", signet.Config{Format: signet.JWE, IdleTimeout: time.Hour}, true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			_, err := signet.New[bag](chachaRing(t), row.cfg)
+			if fipsOnly() && row.refused {
+				require.ErrorContains(t, err, "cannot be used under GODEBUG=fips140=only; make one of alg signet-v1")
+				return
+			}
+			require.NoError(t, err)
+		})
+	}
+}
