@@ -2,6 +2,7 @@
 package gorilla
 
 import (
+	"encoding/base64"
 	"encoding/gob"
 	"encoding/json"
 	"net/http"
@@ -51,7 +52,7 @@ func gorillaApplication(secrets []string) http.Handler {
 		s, _ := store.Get(r, "app")
 		members := map[string]any{}
 		for name, value := range s.Values {
-			members[name.(string)] = value
+			members[name.(string)] = notNil(value)
 		}
 		_ = json.NewEncoder(w).Encode(members)
 	})
@@ -83,9 +84,12 @@ func ginApplication(secrets []string) http.Handler {
 	router.GET("/old/get", func(c *gin.Context) {
 		s := ginsessions.Default(c)
 		members := map[string]any{}
-		for _, name := range []string{"user", "name", "nested", "more", "blob", "k0", "k1", "k2", "k3", "k4", "k5", "k6"} {
+		list, _ := base64.StdEncoding.DecodeString(c.GetHeader("X-Names"))
+		var names []string // gin's sessions do not list theirs
+		_ = json.Unmarshal(list, &names)
+		for _, name := range names {
 			if value := s.Get(name); value != nil {
-				members[name] = value
+				members[name] = notNil(value)
 			}
 		}
 		c.JSON(http.StatusOK, members)
@@ -97,4 +101,23 @@ func ginApplication(secrets []string) http.Handler {
 		_ = s.Save()
 	})
 	return router
+}
+
+// notNil makes empty lists and maps of nil ones: gob does not tell them apart, and JSON does.
+func notNil(v any) any {
+	switch v := v.(type) {
+	case []any:
+		list := make([]any, len(v))
+		for i := range v {
+			list[i] = notNil(v[i])
+		}
+		return list
+	case map[string]any:
+		members := make(map[string]any, len(v))
+		for name := range v {
+			members[name] = notNil(v[name])
+		}
+		return members
+	}
+	return v
 }

@@ -3,11 +3,9 @@ package js_test
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"strings"
 	"testing"
 	"time"
 
@@ -83,13 +81,13 @@ func TestRandomSessionsBothWays(t *testing.T) {
 			old := original{t, "http://" + address + "/old/"}
 			random := rand.New(rand.NewPCG(17, 4))
 			for i := range 100 {
-				claims := object(random, 3)
+				claims := migrate.RandomObject(random, 3)
 				set, err := format.Update(nil, claims, time.Now())
 				require.NoError(t, err)
 				held := browser(nil, set)
 				same(t, i, claims, old.get(held))
 
-				claims = object(random, 3)
+				claims = migrate.RandomObject(random, 3)
 				held = browser(nil, old.set(claims))
 				f, err := format.Open(held, time.Now())
 				require.NoError(t, err, "session %d: %s", i, claims)
@@ -162,54 +160,4 @@ func same(t *testing.T, i int, want, got []byte) {
 	for name, value := range a {
 		require.Equal(t, value, b[name], "session %d, member %q of %s", i, name, want)
 	}
-}
-
-// object is a random JSON object with at least one member.
-func object(r *rand.Rand, depth int) json.RawMessage {
-	members := map[string]any{}
-	for range 1 + r.IntN(5) {
-		members[fmt.Sprintf("%c%s", 'a'+r.IntN(4), text(r, 4))] = value(r, depth)
-	}
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(r.IntN(2) == 0) // two ways to write one text
-	_ = e.Encode(members)
-	return b.Bytes()
-}
-
-func value(r *rand.Rand, depth int) any {
-	switch n := r.IntN(9); {
-	case n == 0:
-		return nil
-	case n == 1:
-		return r.IntN(2) == 0
-	case n == 2:
-		return r.Int64N(1<<53) - 1<<52
-	case n == 3:
-		return r.NormFloat64() * 1e9
-	case n < 7 || depth == 0:
-		return text(r, 40)
-	case n == 7:
-		list := []any{}
-		for range r.IntN(4) {
-			list = append(list, value(r, depth-1))
-		}
-		return list
-	default:
-		members := map[string]any{}
-		for range r.IntN(4) {
-			members[text(r, 8)] = value(r, depth-1)
-		}
-		return members
-	}
-}
-
-var letters = []rune("abcXYZ 019_-.~*%+/=;,\"'\\<>&{}[]\x00\x01\x1f\x7f\t\r\néßЖ日本語𝄞😀\u2028\u2029\ufeff\uffff")
-
-func text(r *rand.Rand, most int) string {
-	var b strings.Builder
-	for range r.IntN(most + 1) {
-		b.WriteRune(letters[r.IntN(len(letters))])
-	}
-	return b.String()
 }

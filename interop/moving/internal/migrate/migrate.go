@@ -21,7 +21,7 @@ import (
 // The application serves, with JSON objects as bodies:
 //
 //	POST /old/set      puts the members of the body into the session
-//	GET  /old/get      answers the session
+//	GET  /old/get      answers the session; X-Names says which members matter, as a JSON list in base64
 //	POST /old/logout   ends it
 //	GET  /old/version  answers what it runs on, as text; not needed with a Version
 type Stack struct {
@@ -67,6 +67,7 @@ func Run(t *testing.T, s Stack) {
 	step("", "log-out", site.logOut)
 	if site.writes() {
 		step("write", "alternating", site.alternating)
+		step("", "random sessions", site.random)
 	}
 	step("chunks", "sizes", site.sizes)
 	step("rotation", "two secrets", site.rotation)

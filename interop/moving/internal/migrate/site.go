@@ -9,11 +9,13 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"math/big"
 	"net"
 	"net/http"
@@ -22,6 +24,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -243,8 +246,6 @@ type visitor struct {
 }
 
 func (s *site) visitor(t testing.TB) *visitor {
-	jar, err := cookiejar.New(nil)
-	require.NoError(t, err)
 	home, err := url.Parse(origin + "/")
 	require.NoError(t, err)
 	transport := &http.Transport{
@@ -254,10 +255,19 @@ func (s *site) visitor(t testing.TB) *visitor {
 		},
 	}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &visitor{t, &http.Client{Jar: jar, Transport: transport, Timeout: 20 * time.Second}, home}
+	v := &visitor{t, &http.Client{Transport: transport, Timeout: 20 * time.Second}, home}
+	v.forget()
+	return v
 }
 
-func (v *visitor) call(method, path string, body any) (int, []byte) {
+// forget empties the jar.
+func (v *visitor) forget() {
+	jar, err := cookiejar.New(nil)
+	require.NoError(v.t, err)
+	v.client.Jar = jar
+}
+
+func (v *visitor) call(method, path string, body any, names ...string) (int, []byte) {
 	v.t.Helper()
 	text, err := json.Marshal(body)
 	require.NoError(v.t, err)
@@ -267,6 +277,9 @@ func (v *visitor) call(method, path string, body any) (int, []byte) {
 		r.Body = http.NoBody
 	}
 	r.Header.Set("Content-Type", "application/json")
+	list, err := json.Marshal(names)
+	require.NoError(v.t, err)
+	r.Header.Set("X-Names", base64.StdEncoding.EncodeToString(list))
 	res, err := v.client.Do(r)
 	require.NoError(v.t, err)
 	answer, err := io.ReadAll(res.Body)
@@ -295,9 +308,9 @@ func (v *visitor) logIn(side string, members object) object {
 	return members
 }
 
-func (v *visitor) get(side string) object {
+func (v *visitor) get(side string, names ...string) object {
 	v.t.Helper()
-	status, body := v.call(http.MethodGet, side+"get", nil)
+	status, body := v.call(http.MethodGet, side+"get", nil, names...)
 	require.Equal(v.t, http.StatusOK, status, "%s", body)
 	var got object
 	require.NoError(v.t, json.Unmarshal(body, &got), "%s", body)
@@ -307,7 +320,7 @@ func (v *visitor) get(side string) object {
 // sees requires these members; a framework adds some of its own.
 func (v *visitor) sees(side string, want object) {
 	v.t.Helper()
-	got := v.get(side)
+	got := v.get(side, slices.Collect(maps.Keys(want))...)
 	for name, value := range want {
 		require.Equal(v.t, value, got[name], "%s: member %q", side, name)
 	}
@@ -316,8 +329,9 @@ func (v *visitor) sees(side string, want object) {
 // isNew requires that a side does not know the visitor.
 func (v *visitor) isNew(side string) {
 	v.t.Helper()
-	got := v.get(side)
-	for _, name := range []string{"user", "blob", "more"} {
+	names := []string{"user", "blob", "more"}
+	got := v.get(side, names...)
+	for _, name := range names {
 		require.NotContains(v.t, got, name, "%s knows him", side)
 	}
 }
