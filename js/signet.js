@@ -114,7 +114,7 @@ const join = (head, found) => {
 	const pieces = [head.slice(7)]
 	for (const { place, value } of found) {
 		if (!(place % 8) || place >= count || !value.startsWith(id)) continue // of another write
-		if (pieces[place]) throw 'torn'
+		if (place in pieces) throw 'torn'
 		pieces[place] = value.slice(5)
 	}
 	for (let i = 0; i < count; i++) if (!pieces[i]) throw 'torn'
@@ -230,7 +230,7 @@ const sealToken = async ({ keys }, now, expires, content) => {
 	// As in Go: the latest nbf that has passed, the larger id at a tie; if none has, the earliest.
 	const live = keys.filter(({ exp }) => !exp || now < exp)
 	const key = live.findLast(({ nbf }) => nbf <= now) ?? live[0]
-	if (key?.version != 1) fail('no live key')
+	if (key?.version != 1) fail('no key')
 	const head = concat([1], key.kid, now)
 	const iv = crypto.getRandomValues(new Uint8Array(12))
 	const derived = await hourKey(key, now)
@@ -244,7 +244,7 @@ export const seal = async (session, options) => {
 	const s = settings(options)
 	const { id, data, persistent, created = s.now, expires = created + (s.lifetime ?? Math.min(86400, s.ring.life)) } = session
 	const raw = id ? decode(id) : crypto.getRandomValues(new Uint8Array(16))
-	if (!isObject(data) || session.lossy || raw?.length != 16 || expires > s.now + s.ring.life) fail('data, id or life cannot be sealed')
+	if (!isObject(data) || session.lossy || raw?.length != 16 || expires > s.now + s.ring.life) fail('no such session can be sealed')
 	const content = concat([+!!persistent], /** @type {Uint8Array} */ (raw), created, new TextEncoder().encode(JSON.stringify(data)))
 	const token = await sealToken(s.ring, s.now, expires, content)
 	const tail = age(s, session, expires) + s.attributes
