@@ -321,6 +321,24 @@ func TestAStrangerCannotFillTheCache(t *testing.T) {
 	require.Equal(t, 128, signet.CacheCapacity)
 }
 
+// The memory of a seal is used again, and nothing that was sealed may be found in it.
+func TestNoPlaintextStaysInTheMemoryOfASeal(t *testing.T) {
+	for name, ring := range map[string]*signet.Keyring{"AES-256-GCM": newRing(t), "ChaCha20-Poly1305": chachaRing(t)} {
+		for _, format := range formats {
+			if fipsOnly() && name == "ChaCha20-Poly1305" && format == signet.Compact {
+				continue
+			}
+			for _, size := range []int{8, 100, 900, 1024, 3000, 16000} {
+				plain := bytes.Repeat([]byte("secret! "), size/8)
+				memory, err := signet.MemoryOfSeal(ring, format, plain)
+				require.NoError(t, err)
+				require.NotContains(t, string(memory), "secret", "%s %v, %d bytes", name, format, size)
+				require.NotContains(t, string(memory), b64(plain)[:10], "%s %v, %d bytes", name, format, size)
+			}
+		}
+	}
+}
+
 func TestAClockOutsideWhatATokenCarriesIsRefused(t *testing.T) {
 	ring := newRing(t)
 	good, err := ring.Seal("p", nil, time.Hour)

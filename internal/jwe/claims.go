@@ -69,7 +69,10 @@ func ParseClaims(raw []byte) (Claims, bool) {
 		}
 		return c, ok
 	}
-	var c Claims
+	return parseAny(raw)
+}
+
+func parseAny(raw []byte) (c Claims, ok bool) {
 	fields, ok := object(raw)
 	if !ok {
 		return c, false
