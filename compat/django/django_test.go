@@ -326,6 +326,10 @@ func TestNew(t *testing.T) {
 	})
 }
 
+func TestAStrangersRequestIsBounded(t *testing.T) {
+	vectors.Bounded(t, open(t, django.Config{}), vector(t, "plain").Request(), now)
+}
+
 func TestCookiesPrintNoSecret(t *testing.T) {
 	vectors.PrintsNothing(t, open(t, django.Config{AllowSHA1: !fips.Only()}), secret)
 }

@@ -330,6 +330,10 @@ func TestNew(t *testing.T) {
 	})
 }
 
+func TestAStrangersRequestIsBounded(t *testing.T) {
+	vectors.Bounded(t, open(t, flask.Config{}), vector(t, "plain").Request(), now)
+}
+
 func TestCookiesPrintNoSecret(t *testing.T) {
 	vectors.PrintsNothing(t, open(t, flask.Config{}), secret)
 }

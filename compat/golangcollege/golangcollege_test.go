@@ -149,6 +149,10 @@ func TestNew(t *testing.T) {
 	require.Equal(t, fips.Only(), err != nil, "under fips140=only it says that it cannot work")
 }
 
+func TestAStrangersRequestIsBounded(t *testing.T) {
+	vectors.Bounded(t, open(t, key), vector(t, "plain").Request(), now)
+}
+
 func TestCookiesPrintNoSecret(t *testing.T) { vectors.PrintsNothing(t, open(t, key), key) }
 
 func FuzzOpen(f *testing.F) {

@@ -296,6 +296,10 @@ func TestNew(t *testing.T) {
 	})
 }
 
+func TestAStrangersRequestIsBounded(t *testing.T) {
+	vectors.Bounded(t, open(t, gorilla.Config{}), vector(t, "encrypted").Request(), now)
+}
+
 func TestCookiesPrintNoSecret(t *testing.T) {
 	vectors.PrintsNothing(t, open(t, gorilla.Config{}), hashKey, blockKey)
 }

@@ -337,6 +337,10 @@ func TestNew(t *testing.T) {
 	})
 }
 
+func TestAStrangersRequestIsBounded(t *testing.T) {
+	vectors.Bounded(t, open(t, rails.Config{}), forge(t, envelope(`{"session_id":"x","a":1}`, "null", `"cookie._app_session"`)), now)
+}
+
 func TestCookiesPrintNoSecret(t *testing.T) {
 	vectors.PrintsNothing(t, open(t, rails.Config{}), secret)
 }
