@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"math/rand/v2"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -169,6 +170,16 @@ func TestWhatIsSignedButNoSessionIsRefused(t *testing.T) {
 			require.Nil(t, f)
 		})
 	}
+	t.Run("a bomb of 3 MB is not inflated to its end", func(t *testing.T) {
+		cookies := forge(packed(deflated(`{"a":"`+strings.Repeat("b", 3_000_000)+`"}`)), now)
+		require.Less(t, len(cookies[0].Value), 4096, "a browser would send it")
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := open(t, flask.Config{}).Open(cookies, now)
+		runtime.ReadMemStats(&after)
+		require.ErrorContains(t, err, "inflates to more than 262144 bytes")
+		require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(3_000_000))
+	})
 	for name, body := range map[string]string{
 		"nesting of 99 in the object":     plain(`{"a":` + strings.Repeat("[", 99) + strings.Repeat("]", 99) + `}`),
 		"zlib of 262,144 bytes":           packed(deflated(`{"a":"` + strings.Repeat("b", 262_144-8) + `"}`)),

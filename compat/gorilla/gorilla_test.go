@@ -149,6 +149,7 @@ func TestWhatIsSignedButNoSessionIsRefused(t *testing.T) {
 		"nesting of 101":                forge(stamp, encoded(t, map[any]any{"a": deep})),
 		"a length of 2 GB":              forge(stamp, base64.URLEncoding.EncodeToString([]byte{0xfc, 0x7f, 0xff, 0xff, 0xff})),
 		"a value over 4,096 characters": vectors.Cookies("app", strings.Repeat("A", 4100)),
+		"one that is signed, too":       forge(stamp, encoded(t, map[any]any{"a": strings.Repeat("x", 2300)})),
 		"no bars":                       vectors.Cookies("app", base64.URLEncoding.EncodeToString([]byte("hello"))),
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -168,11 +168,13 @@ func TestWhatIsEncryptedButNoSessionIsRefused(t *testing.T) {
 		})
 	}
 	for name, value := range map[string]string{
-		"no percent-encoding where it needs one": "%zz",
-		"two parts":                              strings.Join(strings.Split(forged(t, good), "--")[:2], "--"),
-		"four parts":                             forged(t, good) + "--AAAA",
-		"a tag that is cut to 12 bytes":          shorter(forged(t, good), 2, 12),
-		"a nonce of 8 bytes":                     shorter(forged(t, good), 1, 8),
+		"no percent-encoding where it needs one":  "%zz",
+		"two parts":                               strings.Join(strings.Split(forged(t, good), "--")[:2], "--"),
+		"four parts":                              forged(t, good) + "--AAAA",
+		"a tag that is cut to 12 bytes":           shorter(forged(t, good), 2, 12),
+		"a nonce of 8 bytes":                      shorter(forged(t, good), 1, 8),
+		"four bytes of the tag in the ciphertext": moved(forged(t, good), 0, 2, 4),
+		"a byte of the ciphertext in the nonce":   moved(forged(t, good), 1, 0, 1),
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := open(t, rails.Config{AllowWithoutPurpose: true}).Open(vectors.Cookies("_app_session", value), now)
@@ -200,6 +202,29 @@ func shorter(value string, part, n int) string {
 	raw, _ := base64.StdEncoding.DecodeString(parts[part])
 	parts[part] = base64.StdEncoding.EncodeToString(raw[:n])
 	return url.QueryEscape(strings.Join(parts, "--"))
+}
+
+// moved takes n bytes from the beginning of one part of a cookie to the end of another: joined, they are the same.
+func moved(value string, to, from, n int) string {
+	value, _ = url.QueryUnescape(value)
+	parts := strings.Split(value, "--")
+	a, _ := base64.StdEncoding.DecodeString(parts[to])
+	b, _ := base64.StdEncoding.DecodeString(parts[from])
+	parts[to], parts[from] = base64.StdEncoding.EncodeToString(append(a, b[:n]...)), base64.StdEncoding.EncodeToString(b[n:])
+	return url.QueryEscape(strings.Join(parts, "--"))
+}
+
+func TestARespelledMACIsRefused(t *testing.T) {
+	c := open(t, rails.Config{HashDigest: "SHA1", CBC: true})
+	set, err := c.Seal(json.RawMessage(`{"a":1}`), now)
+	require.NoError(t, err)
+	data, digits, _ := strings.Cut(set[0].Value, "--")
+	for name, mac := range map[string]string{
+		"in capitals": strings.ToUpper(digits), "another": strings.Repeat("0", 40), "cut": digits[:38], "none": "", "longer": digits + "00",
+	} {
+		_, err = c.Open(vectors.Cookies("_app_session", data+"--"+mac), now)
+		require.ErrorIs(t, err, signet.ErrInvalid, name)
+	}
 }
 
 func TestRotationsOpenAndTheFirstSeals(t *testing.T) {
