@@ -170,6 +170,22 @@ func TestTheReasonIsThatOfTheDamage(t *testing.T) {
 	}
 }
 
+func TestALostCookieTearsTheSessionUntilItIsPutBack(t *testing.T) {
+	b := open(t)
+	b.post("/login", "name", "Ada")
+	for len(b.cookies()) < 3 {
+		b.post("/basket", "five", "1")
+	}
+	good := b.cookies()
+	page := b.post("/lab/drop")
+	require.Contains(t, page, "The session is torn")
+	require.Contains(t, page, `id="reason">torn</span>`)
+	require.Len(t, b.cookies(), 2)
+	require.NotContains(t, b.cookies(), cookieName+".1")
+	require.Contains(t, b.post("/lab/restore"), "Signed in as <strong>Ada</strong>")
+	require.Equal(t, good, b.cookies())
+}
+
 func TestACopyOutlivesLogOutUnlessItsIDIsRefused(t *testing.T) {
 	b := open(t)
 	b.post("/login", "name", "Ada")
@@ -264,8 +280,9 @@ func TestWhatAFormBringsIsBounded(t *testing.T) {
 	for _, letter := range []string{"-1", "1", "99999999999999999999", "x", ""} {
 		require.Contains(t, b.post("/basket/remove", "letter", letter), strings.Repeat("x", 400))
 	}
-	b.post("/basket", "text", strings.Repeat("y", 100<<10)) // above what a body may have
-	require.NotContains(t, b.get("/"), "yyy")
+	page = b.post("/basket", "text", strings.Repeat("y", 100<<10)) // above what a body may have
+	require.NotContains(t, page, "yyy")
+	require.Contains(t, page, "An empty letter needs no seal.")
 }
 
 func TestThePageSaysWhenTheCookieDoesNotComeBack(t *testing.T) {
@@ -294,6 +311,64 @@ func TestTheBasketIsFullAtTheBudgetAndWhatWasHeldStays(t *testing.T) {
 		}
 	}
 	t.Fatal("never full")
+}
+
+func TestTheLaboratorysOwnLooksAreNotCounted(t *testing.T) {
+	b := open(t)
+	b.post("/login", "name", "Ada")
+	before := regexp.MustCompile(`<strong>\d+</strong> opened`).FindString(b.get("/lab"))
+	require.NotEmpty(t, before)
+	for range 5 {
+		require.Contains(t, b.get("/lab"), before)
+	}
+	b.get("/")
+	require.NotContains(t, b.get("/lab"), before)
+}
+
+func TestTheLatestEventsAloneAreKept(t *testing.T) {
+	b := open(t)
+	b.post("/login", "name", "Ada")
+	for range 40 {
+		b.get("/")
+	}
+	page := b.get("/lab")
+	require.Equal(t, 24, strings.Count(page, "<time>"))
+	require.Regexp(t, `<strong>4\d</strong> opened`, page)
+}
+
+func TestTheRingCannotBeRotatedWithoutEnd(t *testing.T) {
+	keys := make([]signet.Key, 12)
+	for i := range keys {
+		keys[i] = signet.GenerateKey(time.Unix(int64(i), 0))
+	}
+	ring, err := signet.NewKeyring(keys...)
+	require.NoError(t, err)
+	handler, err := demo.New(ring, "made for this test", true)
+	require.NoError(t, err)
+	server := httptest.NewTLSServer(handler)
+	t.Cleanup(server.Close)
+	page := another(t, server).post("/lab/rotate")
+	require.Contains(t, page, "The ring has twelve keys")
+	require.Equal(t, 12, strings.Count(page, "</code>\n      <span class=\"pill"))
+}
+
+func TestTheLatestSixteenLogOutsAreRefused(t *testing.T) {
+	b := open(t)
+	u, err := url.Parse(b.server.URL)
+	require.NoError(t, err)
+	var copies [][]*http.Cookie
+	for range 17 {
+		b.post("/login", "name", "Ada")
+		copies = append(copies, b.client.Jar.Cookies(u))
+		b.post("/logout")
+	}
+	b.post("/lab/refuse", "refuse", "1")
+	for i, signedIn := range map[int]bool{0: true, 1: false, 16: false} {
+		for _, c := range copies[i] {
+			b.client.Jar.SetCookies(u, []*http.Cookie{{Name: c.Name, Value: c.Value, Path: "/", Secure: true}})
+		}
+		require.Equal(t, signedIn, strings.Contains(b.get("/"), "Signed in as"), "log-out %d of 17", i+1)
+	}
 }
 
 // Run ends when its context does, with requests under way, and leaves no goroutine behind.

@@ -86,7 +86,12 @@ func (shop *shop) add(w http.ResponseWriter, r *http.Request) {
 		back(w, r)
 		return
 	}
-	letter := Letter{Wax: wax(r.FormValue("wax")), Text: cut(r.FormValue("text"), 400)}
+	letter := Letter{Wax: wax(r.FormValue("wax")), Text: strings.TrimSpace(cut(r.FormValue("text"), 400))}
+	if letter.Text == "" {
+		s.Data.Flashes.Add("warning", "An empty letter needs no seal. Please write something.")
+		back(w, r)
+		return
+	}
 	s.Data.Basket = append(s.Data.Basket, letter)
 	s.Data.Flashes.Add("info", "One letter, sealed in "+letter.Wax+".")
 	back(w, r)
