@@ -105,10 +105,14 @@ func newKey(secret [keySize]byte, alg algorithm) (*key, error) {
 // weakness names what is wrong with bytes that no random generator drew, or is empty.
 // Each kind has a chance below 2^-40 of meeting a random key.
 func weakness(secret []byte) string {
-	seen := map[byte]bool{}
+	var seen [256]bool
+	different := 0
 	printable, steps := true, true
 	for i, b := range secret {
-		seen[b] = true
+		if !seen[b] {
+			seen[b] = true
+			different++
+		}
 		printable = printable && b >= 0x20 && b < 0x7f
 		steps = steps && (i < 2 || b-secret[i-1] == secret[1]-secret[0])
 	}
@@ -117,7 +121,7 @@ func weakness(secret []byte) string {
 		return "the key is text, not random bytes"
 	case steps:
 		return "the key is a counted sequence, not random bytes"
-	case len(seen) < half:
+	case different < half:
 		return "the key repeats a few bytes and is not random"
 	case string(secret[:half]) == string(secret[half:]):
 		return "the key is one half twice and is not random"

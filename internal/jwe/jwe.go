@@ -11,6 +11,7 @@ import (
 	"encoding/hex"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/signet-go/signet/internal/base64url"
 )
@@ -53,7 +54,10 @@ type pattern struct {
 
 // The order of members differs between producers: jwcrypto sorts, npm jose keeps the
 // caller's, go-jose has its own and its jwt package adds typ. The first of each alg is ours.
-var patterns = [...][]pattern{Dir: orders(Dir, "dir"), A256KW: orders(A256KW, "A256KW")}
+// They are made when the first JWE comes, not at the start of every process.
+var patterns = sync.OnceValue(func() [A256KW + 1][]pattern {
+	return [...][]pattern{Dir: orders(Dir, "dir"), A256KW: orders(A256KW, "A256KW")}
+})
 
 func orders(alg Alg, name string) []pattern {
 	base := []string{`"alg":"` + name + `"`, `"enc":"A256GCM"`, `"kid":"#"`}
@@ -97,7 +101,7 @@ func permute(rest, chosen []string, yield func([]string)) {
 // AppendHeader appends the text of the one header that is sealed here, base64url.
 func AppendHeader(dst []byte, h Header) []byte {
 	var buf [maxHeader]byte
-	return base64url.Append(dst, appendPattern(buf[:0], patterns[h.Alg][0], h))
+	return base64url.Append(dst, appendPattern(buf[:0], patterns()[h.Alg][0], h))
 }
 
 func appendPattern(dst []byte, p pattern, h Header) []byte {
@@ -127,7 +131,7 @@ func ParseHeader(part string) (Header, bool) {
 		return Header{}, false
 	}
 	for _, alg := range [...]Alg{Dir, A256KW} {
-		for _, p := range patterns[alg] {
+		for _, p := range patterns()[alg] {
 			if h, ok := match(p, raw); ok {
 				return h, true
 			}
