@@ -84,7 +84,7 @@ var buffers = sync.Pool{New: func() any { return new([]byte) }}
 func (c *codec[T]) encode(dst []byte, v *T) ([]byte, error) {
 	start := len(dst)
 	out, ok := dst, false
-	if c.plain != nil { // a tenth of the time: reading a session of 120 bytes takes 0.3 instead of 2.9 µs
+	if c.plain != nil { // a fraction of the time: reading a session of 96 bytes takes 0.2 instead of 1 µs, writing it 0.08 instead of 0.2
 		out, ok = c.plain.Append(dst, reflect.ValueOf(v).Elem())
 	}
 	if !ok {

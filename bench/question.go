@@ -129,7 +129,7 @@ func number(v float64) string {
 // questions in the order in which they are asked and printed.
 func questions() []question {
 	return []question{
-		tokens, untouched, requests, bigRing, cores, cookieBytes, chunks, garbage, rotation, coldStart, memory, wasm,
+		tokens, untouched, requests, bigRing, cores, cookieBytes, chunks, garbage, rotation, coldStart, memory, wasm, breakdown, duplicates,
 	}
 }
 

@@ -36,16 +36,16 @@ var bigRing = question{
 	goal:   "≤ 1.05 ×",
 	groups: ringGroups,
 	answer: func(l *lab, t *table) {
-		t.head("", "", "ns", "× one key")
+		t.head("", "", "ns", "× one key", "quickest rounds, × one key")
 		g := ringGroups(l)[0]
 		e := l.effort
-		e.rounds *= 3 // a difference of five in a hundred needs more of them
+		e.rounds, e.slice = e.rounds*8, e.slice/4 // a difference of five in a hundred needs many
 		took := interleave(e, g)
 		one := took["one key"]
 		for _, s := range g.subjects {
-			t.row(s.name, s.config, took[s.name].median(), took[s.name].over(one))
+			t.row(s.name, s.config, took[s.name].median(), took[s.name].over(one), took[s.name].least()/one.least())
 		}
-		t.check("1,000 keys over one", took["1,000 keys"].over(one), "≤", 1.05, "×")
+		t.check("1,000 keys over one, quickest rounds", took["1,000 keys"].least()/one.least(), "≤", 1.05, "×")
 		t.note("The last row opens tokens of 1,000 different keys in turn, more than the 128 places of the cache: each pays for two HKDF-Expands and an AES key schedule.")
 	},
 }

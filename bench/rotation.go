@@ -1,7 +1,9 @@
 package main
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,26 +24,48 @@ func answerRotation(l *lab, t *table) {
 	if l.short {
 		windows, length = 9, 60*time.Millisecond
 	}
-	fresh := [...]signet.Key{signet.GenerateKey(time.Time{}), signet.GenerateKey(time.Now().Add(-time.Hour)), signet.GenerateKey(time.Now().Add(time.Hour))}
-	ring := must(signet.NewKeyring(fresh[:2]...))
-	next := [...]*signet.Keyring{must(signet.NewKeyring(fresh[:]...)), must(signet.NewKeyring(fresh[:2]...))}
+	base, updates := fileOf(2), make([]*signet.Keyring, 0, int(length/updateEvery))
+	for i := range cap(updates) {
+		updates = append(updates, must(signet.ParseKeyring([]byte(base.text(3+i)))))
+	}
 	var with, without [2]series // p50, p99
 	for range windows {
-		for i, updates := range []bool{false, true} {
-			p50, p99 := window(ring, next, length, updates)
-			to := []*[2]series{&without, &with}[i]
-			to[0], to[1] = append(to[0], p50), append(to[1], p99)
-		}
+		ring := must(signet.ParseKeyring([]byte(base.text(2))))
+		p50, p99 := window(ring, nil, length)
+		without[0], without[1] = append(without[0], p50), append(without[1], p99)
+		p50, p99 = window(ring, updates, length)
+		with[0], with[1] = append(with[0], p50), append(with[1], p99)
 	}
 	t.head("", "p50, ns", "p99, ns")
 	t.row("no updates", without[0].median(), without[1].median())
 	t.row("100 updates a second", with[0].median(), with[1].median())
 	t.row("ratio", with[0].over(without[0]), with[1].over(without[1]))
 	t.check("p99 with updates over without", with[1].over(without[1]), "≤", 1.10, "×")
-	t.note("Elapsed time of one seal and open of 256 B, 8 goroutines. Replace puts a ring with one key more, and the old one, in force by turns.")
+	t.note("Elapsed time of one seal and open of 256 B, 8 goroutines. Each Update publishes one key more.")
 }
 
-func window(ring *signet.Keyring, next [2]*signet.Keyring, length time.Duration, updates bool) (p50, p99 float64) {
+const updateEvery = 10 * time.Millisecond
+
+// keyFile is a ring whose file grows by a key with every generation.
+type keyFile struct{ keys []signet.Key }
+
+func fileOf(n int) *keyFile {
+	f := new(keyFile)
+	for i := range 64 {
+		from := time.Now().Add(time.Duration(i+1-n) * time.Hour) // the first n have begun
+		f.keys = append(f.keys, signet.GenerateKey(from))
+	}
+	return f
+}
+
+// text is the file of the generation that has n keys.
+func (f *keyFile) text(n int) string {
+	jwks := string(must(must(signet.NewKeyring(f.keys[:n]...)).SecretJWKS()))
+	return fmt.Sprintf(`{"generation": %d, %s`, n, strings.TrimPrefix(jwks, "{"))
+}
+
+// window seals and opens for a while, and puts the updates in force meanwhile, one by one.
+func window(ring *signet.Keyring, updates []*signet.Keyring, length time.Duration) (p50, p99 float64) {
 	var stop atomic.Bool
 	var all sync.WaitGroup
 	taken := make([][]float64, 8)
@@ -56,10 +80,10 @@ func window(ring *signet.Keyring, next [2]*signet.Keyring, length time.Duration,
 			}
 		})
 	}
-	for n := range int(length / (10 * time.Millisecond)) {
-		time.Sleep(10 * time.Millisecond)
-		if updates {
-			if err := ring.Replace(next[n%2]); err != nil {
+	for n := range int(length / updateEvery) {
+		time.Sleep(updateEvery)
+		if n < len(updates) {
+			if err := ring.Update(updates[n]); err != nil {
 				panic(err)
 			}
 		}
