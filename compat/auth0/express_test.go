@@ -170,6 +170,7 @@ func TestAnExpressSessionKeepsItsBeginning(t *testing.T) {
 		f, err := c.Open(held, at)
 		require.NoError(t, err)
 		require.Equal(t, now, f.Issued)
+		require.False(t, held[0].Expires.After(now.Add(7*24*time.Hour)), "the cookie's own end")
 		require.False(t, f.Expires.After(now.Add(7*24*time.Hour)))
 	}
 	_, err = c.Open(held, now.Add(7*24*time.Hour))

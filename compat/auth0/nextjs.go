@@ -60,7 +60,7 @@ type NextJSCookies struct {
 func NewNextJS(cfg NextJSConfig) (*NextJSCookies, error) {
 	c := &NextJSCookies{
 		set: cookieset.Set{
-			Name: or(cfg.CookieName, "__session"), Separator: "__", Strict: true, Complete: jwedir.CompleteGCM, Domain: cfg.Domain, Path: or(cfg.Path, "/"),
+			Name: or(cfg.CookieName, "__session"), Separator: "__", Complete: jwedir.CompleteGCM, Domain: cfg.Domain, Path: or(cfg.Path, "/"),
 			SameSite: or(cfg.SameSite, http.SameSiteLaxMode), Secure: !cfg.DangerouslyAllowHTTP, HTTPOnly: true,
 		},
 		inactivity: or(cfg.InactivityDuration, day), absolute: or(cfg.AbsoluteDuration, 3*day),
@@ -135,7 +135,7 @@ func (c *NextJSCookies) open(value string, now time.Time) (*signet.Foreign, erro
 	if s, ok := sessionExpiresAt(internal); ok {
 		f.Expires = earlier(f.Expires, s.Add(-ceiling))
 	}
-	if !now.Truncate(time.Second).Before(f.Expires) {
+	if !now.Before(f.Expires) {
 		return nil, signet.ErrExpired
 	}
 	return f, nil

@@ -268,7 +268,7 @@ func check(claims []byte, index int, now time.Time) (*signet.Foreign, error) {
 	if iat, ok := number(o, "iat"); ok {
 		f.Issued = time.Unix(iat, 0)
 	}
-	if now = now.Truncate(time.Second); !now.Before(f.Expires) {
+	if !now.Before(f.Expires) {
 		return nil, signet.ErrExpired
 	}
 	if _, has := o.Get("nbf"); has {

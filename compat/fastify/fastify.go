@@ -186,7 +186,7 @@ func (c *Cookies) Open(cookies []*http.Cookie, now time.Time) (*signet.Foreign, 
 func (c *Cookies) decrypt(value string) (text []byte, index int, ok bool) {
 	boxText, nonceText, _ := strings.Cut(value, ";")
 	box, err := base64.StdEncoding.Strict().DecodeString(boxText)
-	if err != nil || len(box) < secretbox.Overhead || strings.ContainsAny(value, "\r\n") {
+	if err != nil || strings.ContainsAny(value, "\r\n") {
 		return nil, 0, false
 	}
 	nonce, err := base64.StdEncoding.Strict().DecodeString(nonceText)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/signet-go/signet"
 	"github.com/signet-go/signet/compat/internal/fips"
+	"github.com/signet-go/signet/compat/internal/iron"
 	"github.com/signet-go/signet/compat/internal/vectors"
 	"github.com/signet-go/signet/compat/ironsession"
 	"github.com/stretchr/testify/require"
@@ -140,6 +141,15 @@ func TestARespelledSealIsRefused(t *testing.T) {
 			require.Error(t, err)
 		})
 	}
+	t.Run("with an authentic payload that is no object", func(t *testing.T) {
+		for _, payload := range []string{`[1]`, `"a"`, `null`, `{`, ``} {
+			c := open(t, ironsession.Config{})
+			seal, err := iron.Seal([]byte(payload), "1", password, now.Add(time.Hour))
+			require.NoError(t, err)
+			_, err = c.Open(vectors.Cookies("app_session", seal), now)
+			require.ErrorIs(t, err, signet.ErrInvalid)
+		}
+	})
 	t.Run("but percent-encoded stars open, as there", func(t *testing.T) {
 		seal := strings.ReplaceAll(strings.Join(f, "*"), "*", "%2A") + "%7e2"
 		_, err := open(t, ironsession.Config{}).Open(vectors.Cookies("app_session", seal), now)

@@ -36,8 +36,6 @@ type Set struct {
 	// Complete ends the joining at the first chunk for which it is true, so that stale chunks
 	// behind it do no harm. Nil joins all.
 	Complete func(joined string) bool
-	// Strict refuses chunks with a gap between them; otherwise those before the gap are joined.
-	Strict bool
 	// LastWins tries the last cookie of the name first, as the original takes that one.
 	LastWins bool
 
@@ -176,7 +174,7 @@ func (s Set) decode(value string) string {
 func (s Set) join(chunks []string) (value string, torn bool) {
 	for i, chunk := range chunks {
 		if chunk == "" || i == maxChunks || len(value)+len(chunk) > maxJoined {
-			if s.Strict || i == maxChunks {
+			if i == maxChunks {
 				return "", true
 			}
 			return value, true
