@@ -125,7 +125,7 @@ func (c cbc) open(value string) ([]byte, bool) {
 		return nil, false
 	}
 	sum, err := hex.DecodeString(digits)
-	if err != nil ||  len(c.sum(data)) != len(sum) {
+	if err != nil || strings.ToLower(digits) != digits || !hmac.Equal(sum, c.sum(data)) {
 		return nil, false
 	}
 	inner, ok := strictBase64(data)
