@@ -74,7 +74,11 @@ func (l *listing) text(s style) []byte {
 		}
 		fmt.Fprintf(&b, " %s\n", k.State)
 	}
-	from, to := l.from.UTC().Format("2006-01-02"), l.to.UTC().Format("2006-01-02")
+	layout := "2006-01-02"
+	if l.to.Sub(l.from) < 7*24*time.Hour {
+		layout = "2006-01-02 15:04"
+	}
+	from, to := l.from.UTC().Format(layout), l.to.UTC().Format(layout)
 	fmt.Fprintf(&b, "%*s%s%*s\n", labelWidth, "", from, columns-len(from), to)
 	fmt.Fprintf(&b, "%*s%s published  %s seals  %s opens only\n", labelWidth, "", s.paint("36", "░"), s.paint("32", "█"), s.paint("33", "▒"))
 	for _, k := range l.Keys {
@@ -113,6 +117,10 @@ func (l *listing) svg() []byte {
 		x(l.at), top-6, x(l.at), bottom+4, x(l.at), top-12, when(l.at))
 	fmt.Fprintf(&b, `<text x="%d" y="%d">%s</text><text x="%d" y="%d" text-anchor="end">%s</text>`+"\n",
 		left, bottom+20, when(l.from), left+width, bottom+20, when(l.to))
+	for i, s := range []state{published, sealing, opening} {
+		fmt.Fprintf(&b, `<rect x="%d" y="%d" width="12" height="12" fill="%s"/><text x="%d" y="%d">%s</text>`+"\n",
+			left+width-250+i*100, bottom+34, looks[s].fill, left+width-232+i*100, bottom+44, s)
+	}
 	fmt.Fprintf(&b, `<text x="8" y="%d">%s</text>`+"\n</svg>\n", bottom+44, strings.NewReplacer("<", "&lt;", "&", "&amp;").Replace(l.Next))
 	return b.Bytes()
 }

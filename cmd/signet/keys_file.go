@@ -132,6 +132,9 @@ func tell(std stdio, old, next *signet.Keyring, at time.Time) {
 	for _, id := range sortedKeys(before) {
 		fmt.Fprintf(std.err, "signet: dropped key %s\n", id)
 	}
+	if old.Policy() != next.Policy() {
+		fmt.Fprintln(std.err, "signet: the policy in the file is another one")
+	}
 	fmt.Fprintf(std.err, "signet: generation %d\n", next.Generation())
 }
 
