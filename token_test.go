@@ -313,6 +313,14 @@ func TestAStrangerCannotFillTheCache(t *testing.T) {
 		}
 	}
 	require.Equal(t, held, signet.CachedAEADs(ring), "nothing of a stranger's is kept")
+	jwks, err := ring.SecretJWKS()
+	require.NoError(t, err)
+	again := signet.Must(signet.ParseKeyring(jwks))
+	for i, token := range ours {
+		_, err := again.Open("p", token)
+		require.NoError(t, err)
+		require.Equal(t, i+1, signet.CachedAEADs(again), "what has authenticated is kept")
+	}
 	for i := range 2000 {
 		_, err := ring.SealAs(formats[i%3], fmt.Sprintf("purpose %d", i), nil, time.Hour)
 		require.NoError(t, err)

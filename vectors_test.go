@@ -257,6 +257,10 @@ func compactVectors(t testing.TB) tokenVectors {
 	wrongVersion := vectorKey["chacha"]
 	wrongVersion.chacha = false
 	refuse("ErrInvalid", "version 1 under a key of version 2", resetLink, refCompact(wrongVersion, resetLink, in("x"), vectorNonce("wrong version")).token)
+	v2 := refCompact(vectorKey["chacha"], resetLink, in("x"), vectorNonce("relabelled"))
+	v2.additional[0] = 1
+	relabelled := refChaCha(v2.hourKey, v2.nonce, v2.plaintext, v2.additional)
+	refuse("ErrInvalid", "version 2 that says version 1, and authenticates", resetLink, b64(slices.Concat(v2.additional, v2.nonce, relabelled)))
 	refuse("ErrInvalid", "a bit of the issue time", resetLink, changed(8, 1))
 	refuse("ErrInvalid", "an issue time of another hour", resetLink, changed(7, 0x20))
 	refuse("ErrInvalid", "a bit of the nonce", resetLink, changed(9, 0x80))
