@@ -14,9 +14,13 @@ type bar struct {
 
 // panel is one question of the chart: how many times signet's cost the others are.
 type panel struct {
-	title string
-	bars  []bar
+	title   string
+	bars    []bar
+	outside []string // bars too long to be drawn beside the others, in words
 }
+
+// longestBar is the most that is drawn, in multiples of signet's cost.
+const longestBar = 60
 
 // chart draws the panels as an SVG that reads on light and dark pages alike.
 func (r *report) chart() string {
@@ -25,6 +29,9 @@ func (r *report) chart() string {
 	height := 16
 	for _, p := range panels {
 		height += titleHeight + lineHeight*len(p.bars)
+		if p.outside != nil {
+			height += lineHeight
+		}
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" font-family="system-ui,sans-serif" font-size="13" role="img">`, width, height, width, height)
@@ -45,6 +52,10 @@ func (r *report) chart() string {
 			}
 			fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="end" fill="#1f2933">%s</text><rect x="%d" y="%d" width="%.1f" height="16" rx="2" fill="%s"/><text x="%.1f" y="%d" fill="#1f2933">%s ×</text>`+"\n",
 				left-10, y+13, escape(one.name), left, y, length, colour, float64(left)+length+6, y+13, number(one.times))
+			y += lineHeight
+		}
+		if p.outside != nil {
+			fmt.Fprintf(&b, `<text x="%d" y="%d" fill="#52606d">outside the picture: %s</text>`+"\n", left, y+13, escape(strings.Join(p.outside, ", ")))
 			y += lineHeight
 		}
 	}
@@ -80,8 +91,13 @@ func (r *report) panel(table, title, column, reference string, names ...string) 
 	}
 	p := panel{title: title}
 	for _, name := range names {
-		if v, measured := values[name]; measured {
-			p.bars = append(p.bars, bar{name, v / values[reference]})
+		v, measured := values[name]
+		switch times := v / values[reference]; {
+		case !measured:
+		case times > longestBar:
+			p.outside = append(p.outside, name+" "+number(times)+" ×")
+		default:
+			p.bars = append(p.bars, bar{name, times})
 		}
 	}
 	return p

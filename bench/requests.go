@@ -251,7 +251,7 @@ func untouchedGroups(*lab) []group {
 func answerUntouched(l *lab, t *table) {
 	t.head("", "configuration", "ns above", "ns above, quickest round", "allocations above")
 	g := untouchedGroups(l)[0]
-	took := interleave(l.effort, g)
+	took := interleave(effort{l.rounds * 8, l.slice / 8}, g) // short rounds, so that some are quiet
 	base := took[g.subjects[0].name]
 	none, _ := allocations(g.subjects[0].op)
 	for _, s := range g.subjects[1:] {
