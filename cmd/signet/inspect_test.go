@@ -212,6 +212,7 @@ func TestInspectRefusesWithOneLineThatSaysWhatToDo(t *testing.T) {
 		{"a broken key file", field, "-keys bad.json", 1, "the key file is not a JWK Set: broken JSON near line 1; is the file cut short?"},
 		{"a key file over 1 MiB", field, "-keys huge.json", 1, "over the limit of 1048576"},
 		{"the cookie of another ring", stranger, "-keys keys.json", 1, "is not in this ring; it was sealed with another, or with a newer one"},
+		{"two cookies that do not open, in one line", damaged + "; other=" + value, "-keys keys.json", 1, "it does not open: it was damaged or forged, or sealed for another purpose, kind or tenant; signet: inspect: it does not open"},
 		{"a damaged cookie", damaged, "-keys keys.json", 1, "it does not open: it was damaged or forged, or sealed for another purpose, kind or tenant"},
 		{"another purpose", value, "-keys keys.json -purpose other", 1, "it does not open"},
 		{"another kind", value, "-keys keys.json -purpose __Host-Http-session -kind token", 1, "it does not open"},
