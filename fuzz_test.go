@@ -44,7 +44,7 @@ type tokenClaims struct {
 }
 
 func joseOpen(key []byte, token string) ([]byte, error) {
-	e, err := jose.ParseEncrypted(token, []jose.KeyAlgorithm{jose.DIRECT, jose.A256KW}, []jose.ContentEncryption{jose.A256GCM})
+	e, err := jose.ParseEncryptedCompact(token, []jose.KeyAlgorithm{jose.DIRECT, jose.A256KW}, []jose.ContentEncryption{jose.A256GCM})
 	if err != nil {
 		return nil, err
 	}
