@@ -84,9 +84,9 @@ func (p purpose) validate() error {
 	if p.name == "" || len(p.name) > maxPurpose {
 		errs = append(errs, fmt.Errorf("signet: a purpose has 1 to %d bytes, this one has %d", maxPurpose, len(p.name)))
 	}
-	if !utf8.ValidString(p.name) || !utf8.ValidString(p.tenant) {
+	if !utf8.ValidString(p.name) {
 		// The aud of a JWE is JSON text, which would hold another name.
-		errs = append(errs, errors.New("signet: a purpose and a tenant are UTF-8 text; encode other bytes, in hex for example"))
+		errs = append(errs, errors.New("signet: a purpose is UTF-8 text; encode other bytes, in hex for example"))
 	}
 	if len(p.tenant) > maxPurpose {
 		errs = append(errs, fmt.Errorf("signet: a tenant has at most %d bytes, this one has %d", maxPurpose, len(p.tenant)))

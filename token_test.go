@@ -385,6 +385,8 @@ func TestATokenEndsWithItsKey(t *testing.T) {
 
 func TestExportPurposeRefusesWhatIsNoPurpose(t *testing.T) {
 	ring := newRing(t)
+	_, err := ring.ExportPurpose(signet.JWE, "session", "a", "\xff")
+	require.NoError(t, err, "a tenant is bytes, as Config.Tenant is")
 	for _, row := range []struct {
 		name             string
 		format           signet.Format
