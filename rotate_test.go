@@ -149,6 +149,7 @@ func TestCheckNamesTheKeyTheBoundAndTheCure(t *testing.T) {
 	now := time.Now().Truncate(time.Second).UTC()
 	one, two := ringOf(t, now)
 	second := next(t, two, now.Add(period)) // three keys; the second seals
+	hastened := signet.Must(two.Policy().Hasten(two, signet.GenerateKey(time.Time{}), now.Add(48*time.Hour)))
 	rows := []struct {
 		name  string
 		old   *signet.Keyring
@@ -168,6 +169,8 @@ func TestCheckNamesTheKeyTheBoundAndTheCure(t *testing.T) {
 		}, "early", time.Second, "1s before every instance knows it; let it seal from"},
 		{"a key dropped when the last token of it has ended, by any clock", second, period + tail + skew, func(e *signet.RingEdit) { e.Keys = e.Keys[1:] }, "", 0, ""},
 		{"a key dropped a second sooner", second, period + tail + skew - time.Second, func(e *signet.RingEdit) { e.Keys = e.Keys[1:] }, "dropped", time.Second, "drop it 1s later"},
+		{"a key dropped before the end that the file gave it, since an instance may still seal as before the next was hastened", hastened, 48*time.Hour + tail + skew,
+			func(e *signet.RingEdit) { e.Keys = e.Keys[1:] }, "dropped", period - 48*time.Hour, "tokens of it live until"},
 		{"the key that seals dropped", one, 0, func(e *signet.RingEdit) {
 			e.Keys = []signet.KeyTimes{{Key: signet.GenerateKey(time.Time{}), NotBefore: now.Add(spread).Unix()}}
 		}, "early", spread + skew, "before every instance knows it"},

@@ -247,6 +247,9 @@ func (s *source) end(f *flight, next *Keyring, err error) {
 	if err == nil && next == nil {
 		err = errors.New("signet: the source of keys gave no ring and no error")
 	}
+	if err == nil {
+		err = s.ctx.Err() // when Watch has ended, nothing changes any more
+	}
 	before := s.ring.ring.Load()
 	if err == nil {
 		err = s.ring.Update(next)

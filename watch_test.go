@@ -335,6 +335,22 @@ func TestWatchCanBeEndedAndBegunAgain(t *testing.T) {
 	}
 }
 
+func TestAfterItsEndWatchChangesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		keys := signet.Must(signet.NewKeyring(signet.GenerateKey(time.Time{})))
+		later := next(t, keys, time.Now())
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { time.Sleep(time.Second); cancel() }()
+		err := keys.Watch(ctx, time.Minute, func(context.Context) (*signet.Keyring, error) {
+			time.Sleep(2 * time.Second)
+			return later, nil
+		})
+		require.ErrorIs(t, err, context.Canceled)
+		time.Sleep(time.Minute)
+		require.Len(t, keys.Keys(), 1)
+	})
+}
+
 func TestConcurrentRequestsAndReloads(t *testing.T) {
 	keys := next(t, signet.Must(signet.NewKeyring(signet.GenerateKey(time.Time{}))), time.Now())
 	keys.SetObserver(new(told))

@@ -40,7 +40,7 @@ func keysRevoke(std stdio, args []string) error {
 	if *all == (len(ids) > 0) {
 		return usageError("keys revoke: name one key or more, or give -all; usage: signet " + usageLine("keys revoke"))
 	}
-	return changeKeys(std, names[0], *force || *all, func(ring *signet.Keyring, at time.Time) (*signet.Keyring, error) {
+	err = changeKeys(std, names[0], *force || *all, func(ring *signet.Keyring, at time.Time) (*signet.Keyring, error) {
 		known := map[string]bool{}
 		for _, k := range ring.Keys() {
 			known[k.ID] = true
@@ -55,4 +55,8 @@ func keysRevoke(std stdio, args []string) error {
 		}
 		return policy.over(ring.Policy()).Revoke(ring, signet.GenerateKey(time.Time{}), at, ids...)
 	})
+	if err == nil && names[0] != "-" {
+		fmt.Fprintln(std.err, "signet: the backup beside the file still holds what was revoked; delete it when the new file is in use")
+	}
+	return err
 }

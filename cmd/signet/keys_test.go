@@ -232,6 +232,7 @@ func TestRevoke(t *testing.T) {
 
 	forced := signetIn(t, dir, "", "keys", "revoke", "keys.json", leaked, "-force")
 	require.Zero(t, forced.status, forced.errors)
+	require.Contains(t, forced.errors, "the backup beside the file still holds what was revoked")
 	after := ringIn(t, path)
 	_, err := after.Open("test", token)
 	require.ErrorIs(t, err, signet.ErrRevoked)
