@@ -347,24 +347,24 @@ func (c *Cookies) Update(cookies []*http.Cookie, claims json.RawMessage, now tim
 func (c *Cookies) Clear(cookies []*http.Cookie) []*http.Cookie { return c.set.Expired(cookies) }
 
 // Signed returns the value that set_signed_cookie put into a cookie, as request.get_signed_cookie(name,
-// salt=salt, max_age=maxAge) does; a maxAge of zero is Django's None, without end. A value that holds
-// a space, a comma, a quote or anything above ASCII is not read: net/http drops such cookies.
+// salt=salt, max_age=maxAge) does. Without a max_age Django takes such a cookie for ever; here a maxAge of zero is
+// an error. A value that holds a space, a comma, a quote or anything above ASCII is not read: net/http
+// drops such cookies.
 func (c *Cookies) Signed(cookies []*http.Cookie, name, salt string, maxAge time.Duration, now time.Time) (string, error) {
+	if maxAge <= 0 {
+		return "", errors.New("django: Signed needs a maxAge: without one the cookie is good for ever")
+	}
 	one := cookieset.Set{Name: name, Raw: true, LastWins: true}
 	var keys [][]byte
 	for _, secret := range c.secrets() {
 		keys = append(keys, signerKey(sha256.New, name+salt, "django.http.cookies"+secret))
-	}
-	age := maxAge
-	if age == 0 {
-		age = now.Sub(time.Unix(0, 0))
 	}
 	f, err := one.Open(cookies, func(value string) (*signet.Foreign, error) {
 		signed, _, ok := authentic(value, keys, nil)
 		if !ok {
 			return nil, signet.ErrInvalid
 		}
-		text, _, err := c.timely(signed, age, now)
+		text, _, err := c.timely(signed, maxAge, now)
 		return &signet.Foreign{Claims: json.RawMessage(text)}, err
 	})
 	if err != nil {

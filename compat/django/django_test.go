@@ -69,9 +69,11 @@ func TestASignedCookieOfTheRealFramework(t *testing.T) {
 	value, err := c.Signed(v.Request(), "lang", "", time.Minute, now)
 	require.NoError(t, err)
 	require.Equal(t, "de", value)
-	value, err = open(t, django.Config{SecretKey: "x", SecretKeyFallbacks: []string{secret}}).Signed(v.Request(), "lang", "", 0, now)
+	value, err = open(t, django.Config{SecretKey: "x", SecretKeyFallbacks: []string{secret}}).Signed(v.Request(), "lang", "", time.Minute, now)
 	require.NoError(t, err)
 	require.Equal(t, "de", value)
+	_, err = c.Signed(v.Request(), "lang", "", 0, now)
+	require.ErrorContains(t, err, "needs a maxAge")
 	for name, row := range map[string]struct {
 		c                *django.Cookies
 		cookie, as, salt string

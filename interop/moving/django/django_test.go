@@ -74,7 +74,7 @@ type signedCookie struct {
 }
 
 func (s signedCookie) Open(cookies []*http.Cookie, now time.Time) (*signet.Foreign, error) {
-	value, err := s.Signed(cookies, s.name, "", 0, now)
+	value, err := s.Signed(cookies, s.name, "", time.Hour, now)
 	text, _ := json.Marshal(value)
 	return &signet.Foreign{Claims: text}, err
 }
