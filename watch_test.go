@@ -489,7 +489,7 @@ func TestAProgramWithABrokenSourceEndsAtItsStart(t *testing.T) {
 		want string
 	}{
 		{"no file", signet.FromFile(filepath.Join(dir, "none.json")), "such file"}, // GOOS=js says "No such file"
-		{"a folder", signet.FromFile(dir), "s a directory"},
+		{"a folder", signet.FromFile(dir), "cannot read the key file"},
 		{"an empty file", file(""), "the text is empty"},
 		{"a cut file", file(`{"keys": [`), "line 1"},
 		{"a file far too large", file(strings.Repeat(" ", 2<<20)), "over the limit"},
