@@ -41,6 +41,7 @@ var (
 	sinkString string
 	sinkBytes  []byte
 	sinkTime   int64
+	_          = []any{&sinkString, &sinkBytes, &sinkTime}
 )
 
 func breakdownGroups(*lab) []group {
