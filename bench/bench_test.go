@@ -131,3 +131,26 @@ func Benchmark(b *testing.B) {
 		})
 	}
 }
+
+func TestTheQuieterHalfOfTheRoundsCountsAndAtLeastNine(t *testing.T) {
+	loud := func(n int, at ...int) series {
+		s := make(series, n)
+		for i := range s {
+			s[i] = 100
+		}
+		for _, i := range at {
+			s[i] = 500
+		}
+		return s
+	}
+	for _, i := range quieter([]series{loud(24, 3, 7), loud(24, 11)}) {
+		if i == 3 || i == 7 || i == 11 {
+			t.Errorf("round %d was disturbed, and counts", i)
+		}
+	}
+	for rounds, want := range map[int]int{5: 5, 9: 9, 12: 9, 40: 20} {
+		if got := len(quieter([]series{loud(rounds)})); got != want {
+			t.Errorf("%d rounds: %d count, want %d", rounds, got, want)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"runtime"
 	"slices"
 	"testing"
@@ -42,13 +43,35 @@ func interleave(e effort, g group) map[string]series {
 	for i, s := range g.subjects {
 		counts[i] = calibrate(e, s)
 	}
-	out := make(map[string]series, len(g.subjects))
+	samples := make([]series, len(g.subjects))
 	for range e.rounds {
 		for i, s := range g.subjects {
-			out[s.name] = append(out[s.name], s.time(counts[i]))
+			samples[i] = append(samples[i], s.time(counts[i]))
+		}
+	}
+	quiet := quieter(samples)
+	out := make(map[string]series, len(g.subjects))
+	for i, s := range g.subjects {
+		for _, round := range quiet {
+			out[s.name] = append(out[s.name], samples[i][round])
 		}
 	}
 	return out
+}
+
+// quieter picks the half of the rounds, but at least nine, in which the subjects took least above
+// their own best: other programs take cache and memory away as well as time.
+func quieter(samples []series) []int {
+	rounds := make([]int, len(samples[0]))
+	disturbed := make([]float64, len(rounds))
+	for i := range rounds {
+		rounds[i] = i
+		for _, s := range samples {
+			disturbed[i] += s[i] / s.least()
+		}
+	}
+	slices.SortFunc(rounds, func(a, b int) int { return cmp.Compare(disturbed[a], disturbed[b]) })
+	return rounds[:min(len(rounds), max(9, len(rounds)/2))]
 }
 
 // calibrate finds how many operations fill a slice.

@@ -71,7 +71,7 @@ func (n *nodeProcess) roundTrip(peer, config string, p []byte) subject {
 	if err := n.ask(ask, new(struct{})); err != nil {
 		panic(err)
 	}
-	return subject{name: peer, config: config, slices: 8, batch: func(count int) time.Duration {
+	return subject{name: peer, config: config, slices: 3, batch: func(count int) time.Duration {
 		ask["n"] = count
 		var took struct{ NS float64 }
 		if err := n.ask(ask, &took); err != nil {

@@ -115,7 +115,7 @@ func (r *report) write(dir string) error {
 
 func (r *report) markdown() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Results\n\nWritten by `go run ./bench` on %s. Machine: %s. Time is %s; ratios are medians of rounds in which all\nsubjects take turns, and hold on other machines better than the times do.\n\n", r.Date, r.Machine, r.Clock)
+	fmt.Fprintf(&b, "# Results\n\nWritten by `go run ./bench` on %s. Machine: %s. Time is %s; ratios are medians of the quieter half of the rounds, in which all\nsubjects take turns, and hold on other machines better than the times do.\n\n", r.Date, r.Machine, r.Clock)
 	names := make([]string, 0, len(r.Versions))
 	for name := range r.Versions {
 		names = append(names, name)
