@@ -95,7 +95,7 @@ func TestMutants(t *testing.T) {
 		}
 		fmt.Fprintf(&b, "  %-58s %s\n", m.mistake, fell[i])
 	}
-	fmt.Printf("mutants: %d of %d caught within %d requests from seed %d; the request at which each fell, and by which promise:\n%s", caught, len(mutants), mutantSteps, seed, &b)
+	report("mutants: %d of %d caught within %d requests from seed %d; the request at which each fell, and by which promise:\n%s", caught, len(mutants), mutantSteps, seed, &b)
 }
 
 // fall builds a simulation of the mutant and runs it until it is caught.
