@@ -305,7 +305,7 @@ func (w *World) toss(e event) {
 // jarEvent is what happens to a jar between requests.
 func (w *World) jarEvent(e event) {
 	b := w.browsers[int(e.a)%len(w.browsers)]
-	switch e.b % 9 {
+	switch e.b % 10 {
 	case 0, 1:
 		b.close()
 		w.tell("visitor %d closes the browser", b.number)
@@ -330,6 +330,15 @@ func (w *World) jarEvent(e event) {
 		w.tell("visitor %d goes back to an old jar", b.number)
 	case 7:
 		w.fill(b, int(e.c%60)+100)
+	case 9:
+		for _, c := range b.jar { // as if Partitioned had been switched on just now
+			if c.partitioned {
+				c.partitioned = false
+				b.put(c, w.now)
+			}
+		}
+		w.tell("visitor %d has the cookies outside of the partition too", b.number)
+		return
 	case 8:
 		b.jar, b.tossed = nil, false
 		b.version++

@@ -10,6 +10,7 @@ import (
 type stored struct {
 	name, value, domain, path string
 	hostOnly, httpOnly, lax   bool
+	partitioned               bool // CHIPS: a jar of its own beside the one without
 	persistent                bool
 	expires                   int64 // if persistent
 	created, used             int   // counts, for the order of sending and of eviction
@@ -23,6 +24,7 @@ type browser struct {
 	savedTossed bool
 	count       int      // of stores and uses
 	version     int      // of the jar
+	evicted     bool     // a cookie was pushed out for the bytes of a partition
 	tossed      bool     // a sibling domain's cookie may be in it
 	latest      []*write // by site: what the last response that it got set, if anything
 	touched     []int64  // by site, true time: when the idle clock in the jar was set
@@ -34,6 +36,7 @@ const (
 	maxPerDomain = 180
 	purgeTo      = 150
 	maxAgeLimit  = 400 * 24 * 3600
+	maxPartition = 10240 // octets of partitioned cookies of a domain
 )
 
 // set stores one Set-Cookie line of a response from host, as RFC 6265bis §5.6 and §5.7 say.
@@ -54,6 +57,8 @@ func (b *browser) set(host, line string, now int64) {
 		switch strings.ToLower(name) {
 		case "secure":
 			secure = true
+		case "partitioned":
+			c.partitioned = true
 		case "httponly":
 			c.httpOnly = true
 		case "path":
@@ -72,7 +77,7 @@ func (b *browser) set(host, line string, now int64) {
 			c.domain, c.hostOnly = value, false
 		}
 	}
-	if !prefixHolds(&c, secure) {
+	if !prefixHolds(&c, secure) || c.partitioned && !secure {
 		return
 	}
 	b.put(c, now)
@@ -101,7 +106,7 @@ func (b *browser) put(c stored, now int64) {
 	b.count++
 	c.created, c.used = b.count, b.count
 	same := func(o stored) bool {
-		return o.name == c.name && o.domain == c.domain && o.path == c.path && o.hostOnly == c.hostOnly
+		return o.name == c.name && o.domain == c.domain && o.path == c.path && o.hostOnly == c.hostOnly && o.partitioned == c.partitioned
 	}
 	if i := slices.IndexFunc(b.jar, same); i >= 0 {
 		c.created = b.jar[i].created
@@ -112,6 +117,27 @@ func (b *browser) put(c stored, now int64) {
 	}
 	b.jar = append(b.jar, c)
 	b.purge(c.domain)
+	b.purgePartition(c.domain)
+}
+
+// purgePartition keeps the bytes of a domain's partition, as Chromium does: the oldest go, without a word.
+func (b *browser) purgePartition(domain string) {
+	for {
+		size, oldest := 0, -1
+		for i := range b.jar {
+			if c := &b.jar[i]; c.partitioned && c.domain == domain {
+				size += len(c.name) + len(c.value)
+				if oldest < 0 || c.used < b.jar[oldest].used {
+					oldest = i
+				}
+			}
+		}
+		if size <= maxPartition {
+			return
+		}
+		b.jar = slices.Delete(b.jar, oldest, oldest+1)
+		b.evicted = true
+	}
 }
 
 // purge drops what a domain has above its share, least recently used first.
@@ -178,15 +204,14 @@ func (b *browser) close() {
 	b.jar = slices.DeleteFunc(b.jar, func(c stored) bool { return !c.persistent })
 }
 
-// holds lists what the jar has under a name or its further names, as name=value.
-func (b *browser) holds(host, name string) map[string]string {
-	held := map[string]string{}
+// holds lists what the jar has under a name or its further names.
+func (b *browser) holds(host, name string) (held []stored) {
 	for _, c := range b.jar {
 		if c.domain != host && (c.hostOnly || !strings.HasSuffix(host, "."+c.domain)) {
 			continue
 		}
 		if rest, ok := strings.CutPrefix(c.name, name); ok && (rest == "" || rest[0] == '.') {
-			held[c.name] = c.value
+			held = append(held, c)
 		}
 	}
 	return held

@@ -233,7 +233,7 @@ type cookies struct {
 // parse reads the Set-Cookie lines, and holds what is true of each.
 func (w *World) parse(f *flight, res *response) (c cookies, violation *Violation) {
 	site := &w.plan.sites[f.site]
-	var seen [9]bool
+	var seen, twin [9]bool
 	pieces := map[int]string{}
 	for _, line := range res.sent["Set-Cookie"] {
 		pair, attributes, _ := strings.Cut(line, "; ")
@@ -243,10 +243,18 @@ func (w *World) parse(f *flight, res *response) (c cookies, violation *Violation
 		if !ours || i < 0 {
 			return c, w.violation(f, "only our cookies are set", "one named %q", name)
 		}
+		c.any = true
+		if site.partitioned && !strings.HasSuffix(attributes, "; Partitioned") {
+			if value != "" || !strings.HasPrefix(attributes, "Max-Age=0; ") || twin[i] {
+				return c, w.violation(f, "the twin outside of the partition is expired, and nothing else", "%s", name)
+			}
+			twin[i] = true
+			continue
+		}
 		if seen[i] {
 			return c, w.violation(f, "no cookie is set twice", "%s", name)
 		}
-		seen[i], c.any = true, true
+		seen[i] = true
 		if len(pair)-1 > maxPair {
 			return c, w.violation(f, "a cookie has at most 4096 octets", "%s has %d", name, len(pair)-1)
 		}
@@ -264,6 +272,9 @@ func (w *World) parse(f *flight, res *response) (c cookies, violation *Violation
 			c.size += len(pair) + 2
 			c.maxAge = max(age, 0)
 		}
+	}
+	if site.partitioned && seen != twin {
+		return c, w.violation(f, "every line has its twin", "set or expired %v, twins %v", seen, twin)
 	}
 	for i := range len(pieces) {
 		if pieces[i] == "" {
@@ -287,6 +298,9 @@ func checkAttributes(site *sitePlan, attributes string) (maxAge int64, problem s
 	}
 	same := map[http.SameSite]string{http.SameSiteLaxMode: "Lax", http.SameSiteStrictMode: "Strict", http.SameSiteNoneMode: "None"}[site.sameSite]
 	want := map[string]bool{"Path=/": true, "HttpOnly": true, "Secure": true, "SameSite=" + same: true}
+	if site.partitioned {
+		want["Partitioned"] = true
+	}
 	if site.domain != "" {
 		want["Domain="+site.domain] = true
 	}

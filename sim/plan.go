@@ -33,6 +33,7 @@ type plan struct {
 // sitePlan is one cookie on one host. All sites share the fleet and the ring.
 type sitePlan struct {
 	name, host, domain, tenant string
+	partitioned                bool
 	sameSite                   http.SameSite
 	versions                   [2]signet.Config // what each version of the program sets of it
 }
@@ -86,19 +87,25 @@ func (p *plan) planSites(r *rand.Rand) {
 	if domain != "" {
 		p.sites[1].domain = "other.test"
 	}
+	partitioned := name != "sid" && r.IntN(4) == 0
 	for i := range p.sites {
 		s := &p.sites[i]
+		s.partitioned = partitioned
 		life := p.policy.Life / time.Duration(1+r.IntN(4))
 		idle := pick(r, 0, 0, (life / 8).Round(10*time.Second))
-		budget := pick(r, 2048, 6144, 6144, 12288, 24576)
+		budgets := []int{2048, 6144, 6144, 12288, 24576}
+		if partitioned {
+			budgets = []int{2048, 6144, 9216}
+		}
+		budget := pick(r, budgets...)
 		for v := range s.versions {
 			s.versions[v] = signet.Config{
-				Cookie: signet.Cookie{Name: s.name, Domain: s.domain, SameSite: s.sameSite, Budget: budget},
+				Cookie: signet.Cookie{Name: s.name, Domain: s.domain, SameSite: s.sameSite, Partitioned: partitioned, Budget: budget},
 				Format: pick(r, signet.Compact, signet.Compact, signet.JWE, signet.JWEKeyWrap),
 				Tenant: s.tenant, Lifetime: life, IdleTimeout: idle,
 			}
 			if r.IntN(4) == 0 { // the deploy changes more than the program
-				budget, life = pick(r, 2048, 6144, 24576), p.policy.Life
+				budget, life = pick(r, budgets...), p.policy.Life
 				idle = pick(r, 0, (life / 10).Round(10*time.Second))
 			}
 		}
@@ -196,7 +203,7 @@ func (p *plan) String() string {
 	fmt.Fprintf(&b, "seed %d: %d instances, %d browsers, %s; life %v, propagation %v, skew %v, leeway %v\n",
 		p.seed, len(p.instances), p.browsers, order, p.policy.Life, p.policy.Propagation, p.policy.Skew, p.policy.Leeway)
 	for i, s := range p.sites {
-		fmt.Fprintf(&b, "  site %d: cookie %s at %s, tenant %q; ", i, s.name, s.host, s.tenant)
+		fmt.Fprintf(&b, "  site %d: cookie %s at %s, tenant %q, partitioned %v; ", i, s.name, s.host, s.tenant, s.partitioned)
 		for v, c := range s.versions {
 			fmt.Fprintf(&b, " version %d: %v, budget %d, lifetime %v, idle %v;", v+1, c.Format, c.Cookie.Budget, c.Lifetime, c.IdleTimeout)
 		}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -430,8 +431,14 @@ func (w *World) arrive(f *flight) *Violation {
 		return nil
 	}
 	alone := f.jarVersion == b.version && !f.cut && !b.tossed && !f.req.crossSite
+	b.evicted = false
 	for _, line := range f.set {
 		b.set(w.plan.sites[site].host, line, w.now)
+	}
+	if b.evicted {
+		w.tell("the partition of visitor %d is full, and the oldest cookies in it are gone", b.number)
+		clear(b.latest)
+		return nil
 	}
 	if f.wrote != nil {
 		b.latest[site], b.touched[site] = f.wrote, f.servedAt
@@ -455,8 +462,7 @@ func (w *World) arrive(f *flight) *Violation {
 // stale piece of anything before.
 func (w *World) checkJar(f *flight) *Violation {
 	site := &w.plan.sites[f.site]
-	held := f.browser.holds(site.host, site.name)
-	delete(held, site.name+".t")
+	held := slices.DeleteFunc(f.browser.holds(site.host, site.name), func(c stored) bool { return c.name == site.name+".t" })
 	if f.cleared && len(held) > 0 {
 		return w.violation(f, "log-out leaves nothing", "%d cookies are left in the jar", len(held))
 	}
@@ -464,11 +470,13 @@ func (w *World) checkJar(f *flight) *Violation {
 		return nil
 	}
 	for i, piece := range f.wrote.pieces {
-		name := pieceName(site.name, i)
-		if held[name] != piece {
-			return w.violation(f, "a browser keeps what is set", "the jar does not hold %s as it was set", name)
+		at := slices.IndexFunc(held, func(c stored) bool {
+			return c.name == pieceName(site.name, i) && c.value == piece && c.partitioned == site.partitioned
+		})
+		if at < 0 {
+			return w.violation(f, "a browser keeps what is set", "the jar does not hold piece %d as it was set", i)
 		}
-		delete(held, name)
+		held = slices.Delete(held, at, at+1)
 	}
 	if len(held) > 0 {
 		return w.violation(f, "no stale piece stays", "beside write %d the jar holds %d older cookies", f.wrote.number, len(held))
