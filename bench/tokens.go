@@ -254,7 +254,7 @@ func answerTokens(l *lab, t *table) {
 
 // Why a goal is out of reach, each with what was measured in its place.
 const (
-	fixedCosts = "two clock reads, the random nonce and the allocations of both results, which the floor does not have, cost 0.6 × of it; base64 of our own gives 0.3 back. Tried: reused buffers (the results are the caller's), a clock read once a millisecond (6%, for a line of memory that all cores write)"
+	fixedCosts = "two clock reads, the random nonce and the allocations of both results, which the floor does not have, cost 0.6 × of it; base64 of our own gives 0.3 back. Not tried: a clock that is read less often, which could give back 0.15 at most, for a line of memory that all cores write and an expiry that is judged late"
 	twoBase64s = "the bytes are base64url in JSON in base64url, which alone is 1.5 to 2.1 × the floor: see the floor of a JWE"
 	bareBytes  = "go-jose encrypts the bytes as they are here, ours are in a JWT; with the same claims see its jwt package"
 	fastPeer   = "six times faster than this peer is the floor itself, or faster, at this size"

@@ -3,6 +3,7 @@ module github.com/signet-go/signet/examples
 go 1.25.0
 
 require (
+	github.com/golangcollege/sessions v1.2.0
 	github.com/gorilla/sessions v1.4.0
 	github.com/signet-go/signet v0.0.0
 	go.yaml.in/yaml/v3 v3.0.5

@@ -1,5 +1,6 @@
 require "logger"
 require "action_controller/railtie"
+require "active_support/core_ext/integer/time"
 require "rack/handler/webrick"
 
 class App < Rails::Application
@@ -9,6 +10,7 @@ class App < Rails::Application
   config.hosts.clear
   config.session_store :cookie_store, key: "_app_session", expire_after: 30.days
   config.action_dispatch.cookies_serializer = :json
+  config.action_controller.default_protect_from_forgery = false
   routes.append do
     post "/login" => "home#login"
     get "/" => "home#show"
@@ -16,8 +18,6 @@ class App < Rails::Application
 end
 
 class HomeController < ActionController::Base
-  skip_forgery_protection
-
   def login
     session[:username] = params[:name]
     render plain: "Welcome to Rails.\n"

@@ -132,6 +132,10 @@ func port(t *testing.T) string {
 // pages are those of docs/moving, with the programs that run their old applications.
 var pages = map[string][]string{
 	"flask":         {"python3"},
+	"django":        {"python3"},
+	"rails":         {"ruby"},
+	"gorilla":       {},
+	"golangcollege": {},
 	"ironsession":   {"npm"},
 	"h3":            {"npm"},
 	"authjs":        {"npm"},
@@ -139,6 +143,15 @@ var pages = map[string][]string{
 	"fastify":       {"npm"},
 	"cookiesession": {"npm"},
 	"remix":         {"npm"},
+}
+
+func TestEveryPageIsFollowed(t *testing.T) {
+	paths, err := filepath.Glob("../../../docs/moving/*.md")
+	require.NoError(t, err)
+	require.Len(t, paths, len(pages))
+	for _, path := range paths {
+		require.Contains(t, pages, strings.TrimSuffix(filepath.Base(path), ".md"))
+	}
 }
 
 func TestThePagesDoWhatTheySay(t *testing.T) {
