@@ -65,7 +65,7 @@ func (w *World) forge(e event, target int) (made, what string) {
 	own, name := w.plan.sites[t.site].name, w.plan.sites[target].name
 	whole := field(name, t.pieces)
 	n := int(e.a >> 8)
-	switch e.a % 24 {
+	switch e.a % 26 {
 	case 0, 1:
 		return field(own, t.pieces), fmt.Sprintf("a replay of write %d under its own name", t.number)
 	case 2:
@@ -100,9 +100,9 @@ func (w *World) forge(e event, target int) (made, what string) {
 		return whole, fmt.Sprintf("a replay of write %d", t.number)
 	case 16:
 		return w.otherKind(name, t, n), "a touch, an application's token or a session in the place of another"
-	case 17:
-		if len(w.model.allTouch) > 0 {
-			return whole + "; " + name + ".t=" + w.model.allTouch[n%len(w.model.allTouch)], fmt.Sprintf("write %d with some idle clock", t.number)
+	case 17, 24, 25:
+		if all := w.model.allTouch; len(all) > 0 {
+			return whole + "; " + name + ".t=" + all[len(all)-1-n%min(len(all), 20)], fmt.Sprintf("write %d with some idle clock", t.number)
 		}
 		return whole, fmt.Sprintf("a replay of write %d", t.number)
 	case 18:
@@ -375,6 +375,8 @@ func (w *World) operate(e event) *Violation {
 			w.tell("the operator rotates: key %d seals from %d s", o.made, o.current().keys[len(o.current().keys)-1].nbf-epoch)
 		}
 		return err
+	case n == 4 && e.b%3 == 0:
+		o.endEarly(e.c)
 	case n == 4:
 		w.tell("the operator %s", o.revoke(e.b))
 	case len(o.current().keys) < 16:

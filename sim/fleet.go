@@ -229,6 +229,21 @@ func (o *operator) hurry() *Violation {
 	return nil
 }
 
+// endEarly is another mistake: a key that only opens ends before its last token does.
+func (o *operator) endEarly(n uint32) {
+	f := o.next()
+	for i := range f.keys[:len(f.keys)-1] {
+		k := &f.keys[i]
+		if end := o.w.now + int64(n)%(secs(o.w.plan.policy.Life)/4); end > k.nbf && (k.until == 0 || k.until > end) {
+			k.until = end
+			o.w.tell("the operator ends key %d at %d s, before its last token", k.number, end-epoch)
+			o.publish(f)
+			o.spread()
+			return
+		}
+	}
+}
+
 // revoke takes a key out of use, but never the last.
 func (o *operator) revoke(n uint32) string {
 	last := o.current()

@@ -204,11 +204,11 @@ func (m *model) try(in *instance, site int, b *brought, head string) (w *write, 
 	for i, want := range w.pieces[1:] {
 		var of []string
 		for _, value := range b.parts[i+1] {
-			if strings.HasPrefix(value, want[:5]) && len(value) > 5 {
+			if strings.HasPrefix(value, want[:5]) {
 				of = append(of, value)
 			}
 		}
-		if len(of) != 1 {
+		if len(of) != 1 || len(of[0]) == len("wwww.") {
 			return w, signet.ErrTorn, true
 		}
 		altered = altered || of[0] != want

@@ -341,8 +341,8 @@ func (w *World) serve(f *flight) *Violation {
 
 // bounds on one request, whatever a stranger sends: stated in SECURITY.md.
 const (
-	maxAllocs     = 1500
-	maxAllocBytes = 640 << 10
+	maxAllocs     = 1000
+	maxAllocBytes = 512 << 10
 )
 
 func (w *World) checkWork(f *flight) *Violation {
