@@ -99,7 +99,11 @@ func TestTheWrittenResultsNameNoMachine(t *testing.T) {
 			t.Fatal(err)
 		}
 		host, _ := os.Hostname()
-		for _, secret := range []string{dir, "/home/", "/root/", " " + host + " "} {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, secret := range []string{dir, home + "/", " " + host + " "} {
 			if strings.Contains(string(text), secret) {
 				t.Errorf("%s holds %q", name, secret)
 			}

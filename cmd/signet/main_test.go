@@ -117,9 +117,10 @@ func TestKeysNewSaysWhenOthersCanReadTheFile(t *testing.T) {
 // A pipe or disk that takes nothing is an error, and no key is lost unseen.
 func TestWhatCannotBeWrittenIsAnError(t *testing.T) {
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
-	if err != nil {
+	if err != nil && os.Getenv("SIGNET_REQUIRE_ALL") != "1" {
 		t.Skip("needs /dev/full")
 	}
+	require.NoError(t, err)
 	defer full.Close()
 	m := newMaterial(t)
 	_, field := m.save(t, signet.Config{}, map[string]any{"user": "ada"})
