@@ -313,7 +313,7 @@ func TestVectorsKeyring(t *testing.T) {
 			requireNothingOf(t, v.Text, err.Error())
 		})
 	}
-	t.Logf("%d valid and %d invalid texts", len(f.Valid), len(f.Invalid))
+	report(t, "%d valid and %d invalid texts", len(f.Valid), len(f.Invalid))
 }
 
 func requireRing(t *testing.T, want validKeyring, ring *signet.Keyring) {

@@ -94,7 +94,7 @@ func TestImportsPointDownOnly(t *testing.T) {
 		}
 	}
 	require.Greater(t, files, 20)
-	t.Logf("%d files", files)
+	report(t, "%d files", files)
 }
 
 func TestInternalPackagesKnowNoKeyringNoClockAndNoNetwork(t *testing.T) {
@@ -196,5 +196,5 @@ func exportedNames(t testing.TB) (names, types []string) {
 func TestTheRootPackageStaysSmall(t *testing.T) {
 	names, types := exportedNames(t)
 	require.LessOrEqual(t, len(names), 50)
-	t.Logf("%d exported top-level names, %d of them types", len(names), len(types))
+	report(t, "%d exported top-level names, %d of them types", len(names), len(types))
 }

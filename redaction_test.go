@@ -165,7 +165,7 @@ func TestNothingPrintsAKey(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d types in %d ways", len(samples), ways)
+	report(t, "%d types in %d ways", len(samples), ways)
 }
 
 type foreignFormat struct{ ring *signet.Keyring }

@@ -430,7 +430,7 @@ func TestSimulatedRotationsLoseNoSession(t *testing.T) {
 		}
 		require.Zero(t, lost, "%s: %s", h.name, example)
 	}
-	t.Log(table.String())
+	report(t, "%s", &table)
 }
 
 // Small worlds, and in them everything that can happen: each clock of operator, sealer and opener, each phase of cron, each second
@@ -447,7 +447,7 @@ func TestEveryRotationOfSmallWorldsLosesNoSession(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d cases, 0 lost", cases)
+	report(t, "%d cases, 0 lost", cases)
 	require.Greater(t, cases, 1_000_000)
 }
 
@@ -628,7 +628,7 @@ func TestCheckSpeaksOfEveryEditThatLosesASession(t *testing.T) {
 	for i, e := range edits {
 		fmt.Fprintf(&table, "%-24s %8d %8d %8d\n", e.name, counts[i].made, counts[i].spoken, counts[i].lost)
 	}
-	t.Log(table.String())
+	report(t, "%s", &table)
 }
 
 // times shows a ring relative to the begin of its history.

@@ -619,7 +619,7 @@ func testTokenVectors(t *testing.T, f tokenVectors) {
 			}
 		}
 	}
-	t.Logf("%d valid and %d invalid tokens", len(f.Valid), len(f.Invalid))
+	report(t, "%d valid and %d invalid tokens", len(f.Valid), len(f.Invalid))
 }
 
 func TestVectorsCompact(t *testing.T) {
@@ -627,7 +627,7 @@ func TestVectorsCompact(t *testing.T) {
 	made.Accumulated = accumulate(t)
 	f := vectorFile(t, "compact.json", made)
 	testTokenVectors(t, f)
-	t.Logf("%d tokens from a fixed seed: SHA-256 %s", f.Accumulated.Tokens, f.Accumulated.SHA256)
+	report(t, "%d tokens from a fixed seed: SHA-256 %s", f.Accumulated.Tokens, f.Accumulated.SHA256)
 }
 
 func TestVectorsJWE(t *testing.T) { testTokenVectors(t, vectorFile(t, "jwe.json", jweVectors(t))) }
@@ -824,5 +824,5 @@ func TestVectorsCookies(t *testing.T) {
 			}
 		})
 	}
-	t.Logf("%d joins and %d sessions", len(f.Join), len(f.Sessions))
+	report(t, "%d joins and %d sessions", len(f.Join), len(f.Sessions))
 }

@@ -90,7 +90,7 @@ func TestWycheproofAEAD(t *testing.T) {
 			if !fipsOnly() || row.file == "aes_gcm" {
 				require.Equal(t, row.cases, valid+invalid)
 			}
-			t.Logf("%d valid and %d invalid cases", valid, invalid)
+			report(t, "%d valid and %d invalid cases", valid, invalid)
 		})
 	}
 }
@@ -115,7 +115,7 @@ func TestWycheproofKeyWrap(t *testing.T) {
 		}
 	}
 	require.Equal(t, 165, valid+invalid)
-	t.Logf("%d valid and %d invalid cases", valid, invalid)
+	report(t, "%d valid and %d invalid cases", valid, invalid)
 }
 
 // Extract is used without salt and Expand for up to 32 bytes; the longer outputs run all the same.
@@ -153,7 +153,7 @@ func TestWycheproofHKDF(t *testing.T) {
 		require.Equal(t, 83, expanded)
 	}
 	require.NotZero(t, extracted)
-	t.Logf("%d cases expanded, %d of them to at most 32 bytes; %d extracted", expanded, short, extracted)
+	report(t, "%d cases expanded, %d of them to at most 32 bytes; %d extracted", expanded, short, extracted)
 }
 
 // None of these tokens has a header that a producer with a signet key writes, so all of them are
@@ -194,5 +194,5 @@ func TestWycheproofJWE(t *testing.T) {
 		}
 	}
 	require.Equal(t, 139, refused)
-	t.Logf("%d tokens refused as none of ours; %d unwrapped and %d opened by hand", refused, unwrapped, opened)
+	report(t, "%d tokens refused as none of ours; %d unwrapped and %d opened by hand", refused, unwrapped, opened)
 }
