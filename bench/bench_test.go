@@ -22,6 +22,9 @@ func TestEveryFigureKeepsItsGoal(t *testing.T) {
 			if len(first.Rows) == 0 {
 				t.Fatal("the question has no answer")
 			}
+			for _, c := range first.Checks {
+				t.Log(c.String(), c.verdict())
+			}
 			if !strict {
 				return
 			}
