@@ -220,8 +220,13 @@ func (o *operator) read(ring *signet.Keyring, fresh string) *keyFile {
 // hurry is the classic mistake: a key that seals at once. Policy.Check has to say so.
 func (o *operator) hurry() *Violation {
 	f := o.next()
-	f.keys = append(f.keys, o.newKey(o.w.now))
-	if o.check(o.current(), f) == nil {
+	fresh := o.newKey(o.w.now)
+	// Of two that begin in one second the one with the larger id seals, so the other is no mistake.
+	seals := !slices.ContainsFunc(f.keys, func(k masterKey) bool {
+		return k.nbf == fresh.nbf && k.id > fresh.id && !slices.Contains(f.revoked, k.id)
+	})
+	f.keys = append(f.keys, fresh)
+	if seals && o.check(o.current(), f) == nil {
 		return o.w.violation(nil, "a key that seals at once is found", "Policy.Check has nothing against it")
 	}
 	o.publish(f)
