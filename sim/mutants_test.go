@@ -80,7 +80,7 @@ func TestMutants(t *testing.T) {
 		t.Skip("builds the library once for each mutant; run with -mutants")
 	}
 	mutants := slices.DeleteFunc(slices.Clone(mutants), func(m mutant) bool { return !strings.Contains(m.mistake, *mutantFlag) })
-	seed, fell := firstSeed(), make([]string, len(mutants))
+	seed, fell := mutantSeed(), make([]string, len(mutants))
 	var running sync.WaitGroup
 	slots := make(chan struct{}, 2)
 	for i, m := range mutants {
@@ -102,6 +102,15 @@ func TestMutants(t *testing.T) {
 		fmt.Fprintf(&b, "  %-58s %s\n", m.mistake, fell[i])
 	}
 	report("mutants: %d of %d caught within %d requests from seed %d; the request at which each fell, and by which promise:\n%s", caught, len(mutants), mutantSteps, seed, &b)
+}
+
+// mutantSeed is the same in every run: a mistake that shows in one world of fifty would else escape now and then.
+// Fresh seeds are for the library itself.
+func mutantSeed() uint64 {
+	if *seedFlag != 0 {
+		return *seedFlag
+	}
+	return 892147791
 }
 
 // fall builds a simulation of the mutant and runs it until it is caught.
