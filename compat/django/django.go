@@ -253,17 +253,16 @@ func (c *Cookies) expires(claims []byte, issued time.Time) time.Time {
 
 // expiry is what set_expiry left: a number of seconds, or a time.
 func expiry(claims []byte) (time.Duration, time.Time) {
-	var session struct {
-		Expiry json.RawMessage `json:"_session_expiry"`
-	}
-	if json.Unmarshal(claims, &session) != nil {
+	o, err := object.Parse(claims)
+	if err != nil {
 		return -1, time.Time{}
 	}
-	if n, ok := object.Int(session.Expiry); ok && n >= 0 {
+	left, _ := o.Get("_session_expiry")
+	if n, ok := object.Int(left); ok && n >= 0 {
 		return time.Duration(min(n, int64(maxAge/time.Second))) * time.Second, time.Time{}
 	}
 	var text string
-	if json.Unmarshal(session.Expiry, &text) == nil {
+	if json.Unmarshal(left, &text) == nil {
 		if at, err := time.Parse(time.RFC3339, text); err == nil {
 			return -1, at.UTC()
 		}

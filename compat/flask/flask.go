@@ -317,10 +317,11 @@ func (c *Cookies) Clear(cookies []*http.Cookie) []*http.Cookie { return c.set.Ex
 
 // expires is that of the cookie; zero is until the browser ends.
 func (c *Cookies) expires(claims []byte, now time.Time) time.Time {
-	var session struct {
-		Permanent bool `json:"_permanent"`
+	o, err := object.Parse(claims)
+	if err != nil {
+		return time.Time{}
 	}
-	if json.Unmarshal(claims, &session) != nil || !session.Permanent {
+	if permanent, _ := o.Get("_permanent"); string(permanent) != "true" {
 		return time.Time{}
 	}
 	return now.UTC().Add(time.Duration(c.lifetime) * time.Second)

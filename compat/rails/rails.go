@@ -208,13 +208,17 @@ func (c *Cookies) claims(text []byte, end time.Time, bound bool, now time.Time) 
 	} else if err != nil {
 		return nil, fmt.Errorf("rails: %w", err)
 	}
-	var session struct {
-		ID string `json:"session_id"`
-	}
-	if json.Unmarshal(text, &session) != nil || session.ID == "" {
+	if o, err := object.Parse(text); err != nil || !hasID(o) {
 		return nil, signet.ErrInvalid // Rails sees no session without it
 	}
 	return &signet.Foreign{Claims: text, Expires: end.UTC()}, nil
+}
+
+// hasID asks for the member by its exact name, as Ruby does and a struct's tag does not.
+func hasID(o object.Object) bool {
+	var id string
+	raw, ok := o.Get("session_id")
+	return ok && json.Unmarshal(raw, &id) == nil && id != ""
 }
 
 func strictBase64(text string) ([]byte, bool) {
@@ -234,8 +238,7 @@ func (c *Cookies) Seal(claims json.RawMessage, now time.Time) ([]*http.Cookie, e
 	if err != nil {
 		return nil, fmt.Errorf("rails: %w", err)
 	}
-	var id string
-	if raw, ok := o.Get("session_id"); !ok || json.Unmarshal(raw, &id) != nil || id == "" {
+	if !hasID(o) {
 		var random [16]byte
 		rand.Read(random[:])
 		o = o.SetString("session_id", hex.EncodeToString(random[:]))

@@ -155,6 +155,7 @@ func TestWhatIsEncryptedButNoSessionIsRefused(t *testing.T) {
 		"the purpose of another cookie":            envelope(good, "null", `"cookie.user"`),
 		"an end that is no time":                   envelope(good, `"soon"`, mine),
 		"no session_id":                            envelope(`{"a":1}`, "null", mine),
+		"a session_id in other letters":            envelope(`{"session_Id":"x"}`, "null", mine),
 		"an empty session_id":                      envelope(`{"session_id":""}`, "null", mine),
 		"an array":                                 envelope(`[1]`, "null", mine),
 		"no JSON":                                  envelope(`{"session_id":`, "null", mine),
