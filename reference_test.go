@@ -11,6 +11,7 @@ import (
 	"math/bits"
 	"slices"
 	"strconv"
+	"sync"
 )
 
 // The formats of SPEC.md written a second time, from the AES block and the hash up and
@@ -267,6 +268,9 @@ type refCompactSteps struct {
 	token                                                     string
 }
 
+// refSealed holds every token that the reference has sealed, and for what: whatever else opens was forged.
+var refSealed sync.Map // of string to refPurpose
+
 func refCompactOf(k refKey, p refPurpose, issued int64, nonce, plaintext []byte) (s refCompactSteps) {
 	version := byte(1)
 	if k.chacha {
@@ -279,6 +283,7 @@ func refCompactOf(k refKey, p refPurpose, issued int64, nonce, plaintext []byte)
 	s.nonce, s.plaintext = nonce, plaintext
 	s.sealed = refSeal(k.chacha, s.hourKey, nonce, plaintext, s.additional)
 	s.token = b64(slices.Concat(s.additional, nonce, s.sealed))
+	refSealed.Store(s.token, p)
 	return s
 }
 
@@ -304,12 +309,16 @@ func (k refKey) header(alg string, issued int64) string {
 
 // refJWEDir is a JWE of alg dir with any header and claims.
 func refJWEDir(k refKey, p refPurpose, header, claims string, nonce []byte) string {
-	return refJWEParts(k.purposeKey("jwe-dir", p), nil, header, claims, nonce)
+	token := refJWEParts(k.purposeKey("jwe-dir", p), nil, header, claims, nonce)
+	refSealed.Store(token, p)
+	return token
 }
 
 // refJWEWrap is a JWE of alg A256KW with any header and claims, and a given content key.
 func refJWEWrap(k refKey, p refPurpose, header, claims string, contentKey, nonce []byte) string {
-	return refJWEParts(contentKey, refWrap(k.purposeKey("jwe-a256kw", p), contentKey), header, claims, nonce)
+	token := refJWEParts(contentKey, refWrap(k.purposeKey("jwe-a256kw", p), contentKey), header, claims, nonce)
+	refSealed.Store(token, p)
+	return token
 }
 
 func refJWEParts(cek, wrapped []byte, header, claims string, nonce []byte) string {
