@@ -23,7 +23,7 @@ type Opened struct {
 
 // OpenAs opens a token of any kind, as a Manager opens those of kind session and touch.
 func OpenAs(r *Keyring, kind, name, tenant, token string) (Opened, error) {
-	o, err := r.open(purpose{kind, name, tenant}, token)
+	o, err := r.open(purpose{kind, name, tenant}, token, nil)
 	if err != nil {
 		return Opened{}, err
 	}

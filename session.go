@@ -431,7 +431,7 @@ func (m *Manager[T]) openCookie(in *received, p purpose) (best opened, err error
 		token, failed := in.token(head)
 		var o opened
 		if failed == nil {
-			o, failed = m.keys.open(p, token)
+			o, failed = m.keys.open(p, token, nil)
 		}
 		switch {
 		case failed != nil:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -107,42 +108,80 @@ func (r *Keyring) Seal(purpose string, plaintext []byte, life time.Duration) (st
 
 // SealAs is Seal into a given format.
 func (r *Keyring) SealAs(f Format, name string, plaintext []byte, life time.Duration) (string, error) {
-	g, err := r.current()
+	s := getScratch()
+	defer s.put()
+	err := r.sealToken(s, f, name, plaintext, life)
 	if err != nil {
 		return "", err
 	}
-	p := purpose{kind: kindToken, name: name}
-	if err := p.validate(); err != nil {
-		return "", err
-	}
-	if f > JWEKeyWrap {
-		return "", fmt.Errorf("signet: unknown %v", f)
-	}
-	if life <= 0 {
-		return "", fmt.Errorf("signet: the life of a token must be positive, not %v", life)
-	}
-	if err := g.policy.allows(life); err != nil {
-		return "", err
-	}
-	now := r.now().Unix()
+	return string(s.text), nil
+}
+
+// AppendSeal is SealAs that appends the token to dst, for a caller who keeps a buffer: it
+// allocates nothing if dst has room for the token. On an error dst is returned as it came. Plaintext may overlap dst.
+func (r *Keyring) AppendSeal(dst []byte, f Format, purpose string, plaintext []byte, life time.Duration) ([]byte, error) {
 	s := getScratch()
 	defer s.put()
+	if err := r.sealToken(s, f, purpose, plaintext, life); err != nil {
+		return dst, err
+	}
+	return append(dst, s.text...), nil
+}
+
+// sealToken leaves the token in s.text.
+func (r *Keyring) sealToken(s *scratch, f Format, name string, plaintext []byte, life time.Duration) error {
+	g, err := r.current()
+	if err != nil {
+		return err
+	}
+	p := purpose{kind: kindToken, name: name}
+	if err := p.validate(); err != nil {
+		return err
+	}
+	if f > JWEKeyWrap {
+		return fmt.Errorf("signet: unknown %v", f)
+	}
+	if life <= 0 {
+		return fmt.Errorf("signet: the life of a token must be positive, not %v", life)
+	}
+	if err := g.policy.allows(life); err != nil {
+		return err
+	}
+	now := r.now().Unix()
 	s.text, _, err = r.seal(s, g, f, p, content{expires: now + wholeSeconds(life), data: plaintext}, now)
-	return string(s.text), err
+	return err
 }
 
 // Open returns what was sealed for this purpose. The error is [ErrInvalid],
 // [ErrUnknownKey], [ErrExpired], [ErrClockSkew] or [ErrRevoked], as it is and not
 // wrapped; tell a client none of them.
 func (r *Keyring) Open(name, token string) ([]byte, error) {
-	if name == "" || len(name) > maxPurpose {
-		return nil, ErrInvalid // nothing is sealed for it
-	}
-	o, err := r.open(purpose{kind: kindToken, name: name}, token)
+	o, err := r.openToken(name, token, nil)
 	if err != nil {
 		return nil, err
 	}
 	return o.data, nil
+}
+
+// AppendOpen is Open that appends to dst, for a caller who keeps a buffer: it decodes and decrypts in
+// what dst has beyond its length, and allocates nothing if three quarters of the token's length fit
+// there (for a JWE, the whole length). All of that room may be written to. On an error dst is returned as it came.
+func (r *Keyring) AppendOpen(dst []byte, purpose, token string) ([]byte, error) {
+	o, err := r.openToken(purpose, token, dst[len(dst):])
+	if err != nil {
+		return dst, err
+	}
+	if cap(dst)-len(dst) < o.decoded {
+		dst = slices.Grow(dst, o.decoded) // next time it has the room
+	}
+	return append(dst, o.data...), nil
+}
+
+func (r *Keyring) openToken(name, token string, room []byte) (opened, error) {
+	if name == "" || len(name) > maxPurpose {
+		return opened{}, ErrInvalid // nothing is sealed for it
+	}
+	return r.open(purpose{kind: kindToken, name: name}, token, room)
 }
 
 // wholeSeconds rounds up, so that nothing lives shorter than was asked for.
@@ -283,6 +322,14 @@ func grown(b []byte, n int) []byte {
 	return append(b, make([]byte, n)...)[:len(b)]
 }
 
+// withRoom returns room if n bytes fit into it, and else a slice into which they do.
+func withRoom(room []byte, n int) []byte {
+	if cap(room) >= n {
+		return room
+	}
+	return make([]byte, 0, n)
+}
+
 func (r *Keyring) sealJWE(s *scratch, k *key, f Format, p purpose, c content) ([]byte, error) {
 	sealer, err := r.aeadFor(k, f.keyFormat(k.alg), p, 0)
 	if err != nil {
@@ -318,38 +365,40 @@ func (r *Keyring) sealJWE(s *scratch, k *key, f Format, p purpose, c content) ([
 // opened is an authenticated and live token.
 type opened struct {
 	content
-	key    *key
-	format Format
+	key     *key
+	format  Format
+	decoded int // bytes that decoding took
 }
 
 // open picks the format by the first characters: a JWE begins with "ey", a compact
-// token with "A". A token too long, of an unknown version, id or purpose costs no decryption.
-func (r *Keyring) open(p purpose, token string) (opened, error) {
+// token with "A". A token too long, of an unknown version, id or purpose costs no decryption. It decodes
+// into the capacity of room, an empty slice, where that is enough.
+func (r *Keyring) open(p purpose, token string, room []byte) (opened, error) {
 	g, err := r.current()
 	if err != nil {
 		return opened{}, err
 	}
-	o, err := r.openWith(g, p, token)
+	o, err := r.openWith(g, p, token, room)
 	if err == ErrUnknownKey {
 		if newer := r.learn(g, token); newer != g {
-			return r.openWith(newer, p, token)
+			return r.openWith(newer, p, token, room)
 		}
 	}
 	return o, err
 }
 
-func (r *Keyring) openWith(g *ring, p purpose, token string) (opened, error) {
+func (r *Keyring) openWith(g *ring, p purpose, token string, room []byte) (opened, error) {
 	if len(token) > maxToken {
 		return opened{}, ErrInvalid
 	}
 	now := r.now().Unix()
 	if len(token) > 1 && token[:2] == "ey" {
-		return r.openJWE(g, p, token, now)
+		return r.openJWE(g, p, token, room, now)
 	}
-	return r.openCompact(g, p, token, now)
+	return r.openCompact(g, p, token, room, now)
 }
 
-func (r *Keyring) openCompact(g *ring, p purpose, token string, now int64) (opened, error) {
+func (r *Keyring) openCompact(g *ring, p purpose, token string, room []byte, now int64) (opened, error) {
 	head, ok := compact.Peek(token)
 	if !ok {
 		return opened{}, ErrInvalid
@@ -366,7 +415,7 @@ func (r *Keyring) openCompact(g *ring, p purpose, token string, now int64) (open
 	if (head.Version == compact.V2) != (k.alg == chaCha20Poly1305) {
 		return opened{}, ErrInvalid
 	}
-	raw, ok := base64url.AppendDecode(make([]byte, 0, base64url.DecodedLen(len(token))), token)
+	raw, ok := base64url.AppendDecode(withRoom(room, base64url.DecodedLen(len(token))), token)
 	if !ok {
 		return opened{}, ErrInvalid
 	}
@@ -378,7 +427,7 @@ func (r *Keyring) openCompact(g *ring, p purpose, token string, now int64) (open
 	if err != nil || len(plain) < expiresSize {
 		return opened{}, errOr(err, ErrInvalid)
 	}
-	o := opened{key: k, format: Compact}
+	o := opened{key: k, format: Compact, decoded: len(raw)}
 	o.issued, o.expires, o.data = int64(head.IssuedAt), int64(binary.BigEndian.Uint32(plain)), plain[expiresSize:]
 	if p.kind == kindSession {
 		if o.session, o.data, ok = parseSessionHead(o.data); !ok {
@@ -388,7 +437,7 @@ func (r *Keyring) openCompact(g *ring, p purpose, token string, now int64) (open
 	return o, g.live(o.expires, now)
 }
 
-func (r *Keyring) openJWE(g *ring, p purpose, token string, now int64) (opened, error) {
+func (r *Keyring) openJWE(g *ring, p purpose, token string, room []byte, now int64) (opened, error) {
 	parts, ok := jwe.Split(token)
 	if !ok {
 		return opened{}, ErrInvalid
@@ -404,7 +453,7 @@ func (r *Keyring) openJWE(g *ring, p purpose, token string, now int64) (opened, 
 	if err != nil {
 		return opened{}, err
 	}
-	header, raw, ok := decodeSealed(parts)
+	header, raw, ok := decodeSealed(parts, room)
 	if !ok {
 		return opened{}, ErrInvalid
 	}
@@ -422,12 +471,12 @@ func (r *Keyring) openJWE(g *ring, p purpose, token string, now int64) (opened, 
 	if err != nil {
 		return opened{}, err
 	}
-	claims, ok := jwe.ParseClaims(plain)
+	claims, ok := jwe.ParseClaims(plain, p.name)
 	if !ok || claims.IsSession != (p.kind == kindSession) || claims.Audience != p.name ||
 		head.IssuedAt != 0 && claims.IssuedAt != int64(head.IssuedAt) { // RFC 7519 §5.3
 		return opened{}, ErrInvalid
 	}
-	o := opened{key: k, format: format}
+	o := opened{key: k, format: format, decoded: len(header) + len(raw)}
 	o.issued, o.expires, o.data = claims.IssuedAt, claims.Expires, claims.Payload
 	if claims.IsSession {
 		o.session, o.data = &sessionHead{claims.ID, claims.Created, claims.Persistent}, claims.Data
@@ -443,9 +492,9 @@ func (r *Keyring) openJWE(g *ring, p purpose, token string, now int64) (opened, 
 
 // decodeSealed joins nonce, ciphertext and tag as an AEAD with its own nonce takes them. The
 // header's text, which is the additional data, stands before them in the same allocation.
-func decodeSealed(parts jwe.Parts) (header, raw []byte, ok bool) {
+func decodeSealed(parts jwe.Parts, room []byte) (header, raw []byte, ok bool) {
 	n := len(parts.Header)
-	b := make([]byte, 0, n+jwe.NonceSize+base64url.DecodedLen(len(parts.Ciphertext))+jwe.TagSize)
+	b := withRoom(room, n+jwe.NonceSize+base64url.DecodedLen(len(parts.Ciphertext))+jwe.TagSize)
 	b = append(b, parts.Header...)
 	for _, part := range [...]string{parts.Nonce, parts.Ciphertext, parts.Tag} {
 		if b, ok = base64url.AppendDecode(b, part); !ok {

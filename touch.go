@@ -19,7 +19,7 @@ func (m *Manager[T]) lastTouch(in *received, o opened) (int64, error) {
 	}
 	failed := ErrExpired
 	for _, text := range in.touches {
-		touch, err := m.keys.open(m.touch, text)
+		touch, err := m.keys.open(m.touch, text, nil)
 		if err == nil && string(touch.data) == string(o.session.id[:]) {
 			return touch.issued, nil
 		}

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// The whole bench runs in its short form. Where SIGNET_REQUIRE_ALL=1 says that this is CI, a figure that
+// The whole bench runs in its short form. Where SIGNET_REQUIRE_ALL=1 says that this is CI, a ratio that
 // leaves its goal by more than 15% in two of three tries fails; elsewhere a noisy laptop proves nothing.
 func TestEveryFigureKeepsItsGoal(t *testing.T) {
 	l := newLab(".", true)
@@ -52,10 +52,12 @@ func TestEveryFigureKeepsItsGoal(t *testing.T) {
 
 const slack = 1.15
 
+// missed are the figures that leave their goal. A duration says more of the machine than of signet; each
+// that has a goal has a ratio beside it.
 func (t *table) missed() map[string]string {
 	out := map[string]string{}
 	for _, c := range t.Checks {
-		if !c.holds(slack) {
+		if !c.isDuration() && !c.holds(slack) {
 			out[c.What] = c.String()
 		}
 	}

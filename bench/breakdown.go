@@ -26,8 +26,10 @@ var breakdown = question{
 	groups: breakdownGroups,
 	answer: func(l *lab, t *table) {
 		t.head("", "part", "ns", "quickest round, ns")
+		e := l.effort
+		e.pinned = true
 		for _, g := range breakdownGroups(l) {
-			took := interleave(l.effort, g)
+			took := interleave(e, g)
 			for _, s := range g.subjects {
 				t.row(g.name, s.name, took[s.name].median(), took[s.name].least())
 			}

@@ -64,7 +64,7 @@ func newLab(dir string, short bool) *lab {
 	slog.SetDefault(slog.New(slog.DiscardHandler))
 	l := &lab{effort: effort{rounds: 21, slice: 10 * time.Millisecond}, short: short, dir: dir}
 	if short {
-		l.effort = effort{rounds: 15, slice: 5 * time.Millisecond}
+		l.effort = effort{rounds: 15, slice: 10 * time.Millisecond}
 	}
 	node, err := startNode(dir)
 	if err != nil {

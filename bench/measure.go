@@ -29,6 +29,7 @@ type group struct {
 type effort struct {
 	rounds int
 	slice  time.Duration // of one subject in one round
+	pinned bool          // all rounds on one thread, for figures that are the quickest round; see interleave
 }
 
 // series holds nanoseconds an operation, one value a round.
@@ -38,11 +39,14 @@ type series []float64
 //
 // Time is the processor time of the process, where the system tells it: what other processes do on
 // the machine is not in it, and the garbage collector's work on another core is. The system is exact
-// for the thread that asks and up to a tick of 4 ms late for others, so all rounds stay on one thread: on two,
-// a slice could seem to have cost nothing.
+// for the thread that asks and up to a tick of 4 ms late for others: a slice during which the goroutine changed
+// threads may seem to have cost nothing, or twice. Medians bear that; the quickest round does not,
+// and is taken on one thread, where allocation costs a tenth more.
 func interleave(e effort, g group) map[string]series {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
+	if e.pinned {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+	}
 	counts := make([]int, len(g.subjects))
 	for i, s := range g.subjects {
 		counts[i] = calibrate(e, s)
@@ -63,16 +67,20 @@ func interleave(e effort, g group) map[string]series {
 	return out
 }
 
-// quieter picks the half of the rounds, but at least nine, in which the subjects took least above
-// their own best: other programs take cache and memory away as well as time.
+// quieter picks the half of the rounds, but at least nine, in which the subjects were nearest to their
+// own lower quartile: other programs take cache and memory away as well as time, and a slice far below is
+// one whose time was charged to the next.
 func quieter(samples []series) []int {
 	rounds := make([]int, len(samples[0]))
 	disturbed := make([]float64, len(rounds))
+	for _, s := range samples {
+		quiet := slices.Sorted(slices.Values(s))[len(s)/4]
+		for i := range rounds {
+			disturbed[i] += max(s[i]/quiet, quiet/s[i])
+		}
+	}
 	for i := range rounds {
 		rounds[i] = i
-		for _, s := range samples {
-			disturbed[i] += s[i] / s.least()
-		}
 	}
 	slices.SortFunc(rounds, func(a, b int) int { return cmp.Compare(disturbed[a], disturbed[b]) })
 	return rounds[:min(len(rounds), max(9, len(rounds)/2))]

@@ -65,6 +65,8 @@ func (c check) holds(slack float64) bool {
 	return c.meets(c.Goal, slack)
 }
 
+func (c check) isDuration() bool { return c.Unit == "ns" || c.Unit == "ms" }
+
 func (c check) verdict() string {
 	switch {
 	case c.met():

@@ -30,31 +30,45 @@ func ringTrip(name, config string, ring *signet.Keyring) subject {
 	return subject{name: name, config: config, op: func() { op() }}
 }
 
+// keptTrip is the same without garbage, whose collection is many times what a ring's size could cost.
+func keptTrip(name, config string, ring *signet.Keyring) subject {
+	c, p := appendCodec(signet.Compact, ring), payload(256)
+	if !bytes.Equal(c.open(c.seal(p)), p) {
+		panic(name + " does not return its payload")
+	}
+	return subject{name: name, config: config, op: func() { c.open(c.seal(p)) }}
+}
+
 var bigRing = question{
 	name:   "ring",
 	text:   "A ring of 1,000 keys against one key",
 	goal:   "≤ 1.05 ×",
 	groups: ringGroups,
 	answer: func(l *lab, t *table) {
-		t.head("", "", "ns", "× one key", "quickest rounds, × one key")
-		g := ringGroups(l)[0]
+		t.head("", "", "ns", "× one key")
 		e := l.effort
-		e.rounds, e.slice = e.rounds*8, e.slice/4 // a difference of five in a hundred needs many
-		took := interleave(e, g)
-		one := took["one key"]
-		for _, s := range g.subjects {
-			t.row(s.name, s.config, took[s.name].median(), took[s.name].over(one), took[s.name].least()/one.least())
+		e.rounds, e.slice, e.pinned = e.rounds*8, e.slice/4, true // a difference of five in a hundred needs many
+		for i, g := range ringGroups(l) {
+			took := interleave(e, g)
+			one := took["one key"]
+			for _, s := range g.subjects[i:] {
+				t.row(s.name, s.config, took[s.name].median(), took[s.name].over(one))
+			}
+			if i == 0 {
+				t.check("1,000 keys over one", took["1,000 keys"].over(one), "≤", 1.05, "×")
+			}
 		}
-		t.check("1,000 keys over one, quickest rounds", took["1,000 keys"].least()/one.least(), "≤", 1.05, "×")
 		t.note("The last row opens tokens of 1,000 different keys in turn, more than the 128 places of the cache: each pays for two HKDF-Expands and an AES key schedule.")
 	},
 }
 
 func ringGroups(*lab) []group {
 	return []group{{"256 B", []subject{
-		ringTrip("one key", "seal and open 256 B", ringOf(1)),
-		ringTrip("64 keys", "the most that a key file holds", ringOf(64)),
-		ringTrip("1,000 keys", "NewKeyring takes any number", ringOf(1000)),
+		keptTrip("one key", "seal and open 256 B, into kept buffers", ringOf(1)),
+		keptTrip("64 keys", "the most that a key file holds", ringOf(64)),
+		keptTrip("1,000 keys", "NewKeyring takes any number", ringOf(1000)),
+	}}, {"misses", []subject{
+		keptTrip("one key", "", ringOf(1)),
 		acrossKeys(1000),
 	}}}
 }

@@ -24,9 +24,11 @@ func TestWhatAppendWritesIsReadBack(t *testing.T) {
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
-			got, ok := jwe.ParseClaims(row.claims.Append(nil))
-			require.True(t, ok)
-			require.Equal(t, row.claims, got)
+			for _, audience := range []string{row.claims.Audience, "another"} {
+				got, ok := jwe.ParseClaims(row.claims.Append(nil), audience)
+				require.True(t, ok)
+				require.Equal(t, row.claims, got)
+			}
 		})
 	}
 }
@@ -48,7 +50,7 @@ func TestAPayloadOfAnotherSpellingIsForTheGeneralParse(t *testing.T) {
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
-			got, ok := jwe.ParseClaims([]byte(row.text))
+			got, ok := jwe.ParseClaims([]byte(row.text), "a")
 			require.Equal(t, row.ok, ok)
 			if ok {
 				require.Equal(t, "ABC", string(got.Payload))

@@ -160,7 +160,7 @@ func openJWE(secret []byte, p Purpose, text string) (Opened, error) {
 	if err != nil {
 		return Opened{}, ErrSealed
 	}
-	c, ok := jwe.ParseClaims(plain)
+	c, ok := jwe.ParseClaims(plain, "")
 	if !ok || c.IsSession != (p.Kind == "session") || c.Audience != p.Name {
 		return Opened{}, ErrSealed
 	}
