@@ -180,9 +180,17 @@ func FuzzOpen(f *testing.F) {
 		}
 	}
 	ring := vectorRing().keyring(f)
+	room := append(make([]byte, 0, 200), "abc"...) // enough for some of them
 	sentinels := []error{signet.ErrInvalid, signet.ErrUnknownKey, signet.ErrExpired, signet.ErrClockSkew, signet.ErrRevoked}
 	f.Fuzz(func(t *testing.T, token string, which uint8) {
 		p := purposes[int(which)%len(purposes)]
+		if p.Kind == "token" {
+			want, wantErr := ring.Open(p.Name, token)
+			got, err := ring.AppendOpen(room[:3], p.Name, token)
+			if err != wantErr || string(got) != string(room[:3])+string(want) {
+				t.Fatalf("%q opens to %q, %v, and appended to %q, %v", token, want, wantErr, got, err)
+			}
+		}
 		_, err := signet.OpenAs(ring, p.Kind, p.Name, p.Tenant, token)
 		if err != nil {
 			if !slices.Contains(sentinels, err) && !fipsOnly() {
