@@ -62,7 +62,7 @@ func newLab(dir string, short bool) *lab {
 	// Slices are long enough for the garbage collector to run in each, where a subject leaves garbage.
 	// The bench writes cookies as large as they come; the library's warning of that is for servers.
 	slog.SetDefault(slog.New(slog.DiscardHandler))
-	l := &lab{effort: effort{rounds: 21, slice: 10 * time.Millisecond}, short: short, dir: dir}
+	l := &lab{effort: effort{rounds: 41, slice: 10 * time.Millisecond}, short: short, dir: dir}
 	if short {
 		l.effort = effort{rounds: 15, slice: 10 * time.Millisecond}
 	}

@@ -41,7 +41,7 @@ type series []float64
 // the machine is not in it, and the garbage collector's work on another core is. The system is exact
 // for the thread that asks and up to a tick of 4 ms late for others: a slice during which the goroutine changed
 // threads may seem to have cost nothing, or twice. Medians bear that; the quickest round does not,
-// and is taken on one thread, where allocation costs a tenth more.
+// and is taken on one thread, where allocation costs a tenth more, from all rounds.
 func interleave(e effort, g group) map[string]series {
 	if e.pinned {
 		runtime.LockOSThread()
@@ -58,6 +58,9 @@ func interleave(e effort, g group) map[string]series {
 		}
 	}
 	quiet := quieter(samples)
+	if e.pinned {
+		quiet = all(e.rounds)
+	}
 	out := make(map[string]series, len(g.subjects))
 	for i, s := range g.subjects {
 		for _, round := range quiet {
@@ -71,7 +74,7 @@ func interleave(e effort, g group) map[string]series {
 // own lower quartile: other programs take cache and memory away as well as time, and a slice far below is
 // one whose time was charged to the next.
 func quieter(samples []series) []int {
-	rounds := make([]int, len(samples[0]))
+	rounds := all(len(samples[0]))
 	disturbed := make([]float64, len(rounds))
 	for _, s := range samples {
 		quiet := slices.Sorted(slices.Values(s))[len(s)/4]
@@ -79,11 +82,17 @@ func quieter(samples []series) []int {
 			disturbed[i] += max(s[i]/quiet, quiet/s[i])
 		}
 	}
+	slices.SortFunc(rounds, func(a, b int) int { return cmp.Compare(disturbed[a], disturbed[b]) })
+	return rounds[:min(len(rounds), max(9, len(rounds)/2))]
+}
+
+// all are the numbers of n rounds.
+func all(n int) []int {
+	rounds := make([]int, n)
 	for i := range rounds {
 		rounds[i] = i
 	}
-	slices.SortFunc(rounds, func(a, b int) int { return cmp.Compare(disturbed[a], disturbed[b]) })
-	return rounds[:min(len(rounds), max(9, len(rounds)/2))]
+	return rounds
 }
 
 // calibrate finds how many operations fill a slice.

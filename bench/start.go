@@ -43,8 +43,8 @@ func answerStart(l *lab, t *table) {
 	for _, s := range g.subjects {
 		t.row(s.name, s.config, took[s.name].median()/1e6, took[s.name].above(base).median()/1e6)
 	}
-	t.check("ring of 3, above an empty program", took["ring of 3"].above(base).median()/1e6, "≤", 1, "ms").limit(3, linked)
-	t.check("ring of 64, above an empty program", took["ring of 64"].above(base).median()/1e6, "≤", 2, "ms").limit(4.2, linked)
+	t.check("ring of 3, above an empty program", took["ring of 3"].above(base).median()/1e6, "≤", 1, "ms").limit(2.2, linked)
+	t.check("ring of 64, above an empty program", took["ring of 64"].above(base).median()/1e6, "≤", 2, "ms").limit(3.3, linked)
 	web := took["net/http linked in"].above(base)
 	t.check("ring of 3 over net/http alone", took["ring of 3"].above(base).over(web), "≤", 1.4, "×")
 	t.check("ring of 64 over net/http alone", took["ring of 64"].above(base).over(web), "≤", 2.3, "×")
