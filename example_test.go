@@ -1,6 +1,7 @@
 package signet_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -57,6 +58,21 @@ func ExampleKeyring_Seal() {
 	// Output:
 	// user 17 <nil>
 	// signet: invalid token
+}
+
+// A page of links, each with a token of its own, in one buffer.
+func ExampleKeyring_AppendSeal() {
+	keys := signet.Must(signet.NewKeyring(signet.GenerateKey(time.Time{})))
+	var page []byte
+	for _, id := range []string{"7", "8"} {
+		page = append(page, "/invoice?t="...)
+		page = signet.Must(keys.AppendSeal(page, signet.Compact, "invoice", []byte(id), time.Hour))
+		page = append(page, '\n')
+	}
+	_, token, _ := bytes.Cut(bytes.Fields(page)[1], []byte("t="))
+	id, err := keys.AppendOpen(nil, "invoice", string(token))
+	fmt.Println(string(id), err)
+	// Output: 8 <nil>
 }
 
 func ExampleParseKeyring() {

@@ -117,8 +117,9 @@ func (r *Keyring) SealAs(f Format, name string, plaintext []byte, life time.Dura
 	return string(s.text), nil
 }
 
-// AppendSeal is SealAs that appends the token to dst, for a caller who keeps a buffer: it
-// allocates nothing if dst has room for the token. On an error dst is returned as it came. Plaintext may overlap dst.
+// AppendSeal is SealAs that appends the token to dst, for a caller who keeps a buffer. If dst has room
+// for the token it allocates nothing, but for the content key that JWEKeyWrap makes for each.
+// Plaintext may overlap dst. The errors are those of [Keyring.Seal], with dst as it came.
 func (r *Keyring) AppendSeal(dst []byte, f Format, purpose string, plaintext []byte, life time.Duration) ([]byte, error) {
 	s := getScratch()
 	defer s.put()
@@ -163,9 +164,10 @@ func (r *Keyring) Open(name, token string) ([]byte, error) {
 	return o.data, nil
 }
 
-// AppendOpen is Open that appends to dst, for a caller who keeps a buffer: it decodes and decrypts in
-// what dst has beyond its length, and allocates nothing if three quarters of the token's length fit
-// there (for a JWE, the whole length). All of that room may be written to. On an error dst is returned as it came.
+// AppendOpen is Open that appends to dst, for a caller who keeps a buffer. It decodes and decrypts in what
+// dst has beyond its length, if three quarters of the token's length fit there (of a JWE, the whole length), and
+// then allocates nothing, but for the content key of a JWEKeyWrap. That room may be written to even if the token
+// does not open, and may keep parts of the plaintext. The errors are those of [Keyring.Open], with dst as it came.
 func (r *Keyring) AppendOpen(dst []byte, purpose, token string) ([]byte, error) {
 	o, err := r.openToken(purpose, token, dst[len(dst):])
 	if err != nil {
