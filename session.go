@@ -427,11 +427,17 @@ func (m *Manager[T]) openCookie(in *received, p purpose) (best opened, err error
 		return opened{}, http.ErrNoCookie
 	}
 	found := false
+	var room []byte // of a token that did not open, for the next: a fifth of four forgeries' cost
 	for _, head := range in.heads {
 		token, failed := in.token(head)
 		var o opened
 		if failed == nil {
-			o, failed = m.keys.open(p, token, nil)
+			if len(in.heads) > 1 && cap(room) < len(token) {
+				room = make([]byte, 0, len(token))
+			}
+			if o, failed = m.keys.open(p, token, room); failed == nil {
+				room = nil // o is in it
+			}
 		}
 		switch {
 		case failed != nil:
