@@ -191,6 +191,9 @@ func parseOwn(raw []byte, audience string) (c Claims, ok bool) {
 		return c, false
 	}
 	c.Data = s.rest[:len(s.rest)-1]
+	if len(bytes.TrimSpace(c.Data)) != len(c.Data) {
+		return c, false // another producer's blanks, which are not part of the value
+	}
 	// Members that follow d would make this no single value.
 	return c, json.Valid(c.Data)
 }

@@ -26,6 +26,8 @@ func FuzzTheQuickReaderAgreesWithTheGeneralOne(f *testing.F) {
 		strings.Replace(own, `1790000000`, `4294967296`, 1),
 		strings.Replace(own, `1790000000`, `1790000000.5`, 1),
 		strings.Replace(own, `,"persistent":true`, `,"persistent":false`, 1),
+		strings.Replace(own, `"d":{"a":1}`, `"d": {"a":1}`, 1),
+		strings.Replace(own, `"d":{"a":1}`, `"d":{"a":1} `, 1),
 		own + " ", own + "}", "{}", "", "null",
 	} {
 		f.Add(text)
