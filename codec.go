@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/signet-go/signet/internal/jsonsplit"
 	"github.com/signet-go/signet/internal/plainjson"
 )
 
@@ -226,7 +227,7 @@ func (c *codec[T]) carryOver(body, raw []byte) []byte {
 	if err != nil {
 		return body
 	}
-	old = slices.DeleteFunc(old, func(m member) bool { return c.knows(m.name) })
+	old = slices.DeleteFunc(old, func(m jsonsplit.Member) bool { return c.knows(m.Name) })
 	if len(old) == 0 {
 		return body
 	}
@@ -235,8 +236,8 @@ func (c *codec[T]) carryOver(body, raw []byte) []byte {
 		if len(out) > 1 {
 			out = append(out, ',')
 		}
-		name, _ := json.Marshal(m.name) // cannot fail for a string
-		out = append(append(append(out, name...), ':'), m.value...)
+		name, _ := json.Marshal(m.Name) // cannot fail for a string
+		out = append(append(append(out, name...), ':'), m.Value...)
 	}
 	return append(out, '}')
 }
@@ -253,14 +254,14 @@ func (c *codec[T]) knows(name string) bool {
 
 // largest names the biggest top-level members of a session that does not fit.
 func largest(body []byte) []string {
-	all, err := members(body)
+	all, err := jsonsplit.Object(body)
 	if err != nil {
 		return nil
 	}
-	slices.SortStableFunc(all, func(a, b member) int { return len(b.value) - len(a.value) })
+	slices.SortStableFunc(all, func(a, b jsonsplit.Member) int { return len(b.Value) - len(a.Value) })
 	var names []string
 	for _, m := range all[:min(len(all), 5)] {
-		names = append(names, fmt.Sprintf("%s (%d)", m.name, len(m.value)))
+		names = append(names, fmt.Sprintf("%s (%d)", m.Name, len(m.Value)))
 	}
 	return names
 }

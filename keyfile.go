@@ -9,13 +9,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/signet-go/signet/internal/base64url"
+	"github.com/signet-go/signet/internal/jsonsplit"
 )
 
 // Bounds of a key file, checked before anything is parsed.
@@ -82,9 +82,7 @@ func (t *ringText) ring() (*ring, error) {
 	return g, nil
 }
 
-// parseJWKS is one strict parse: exact names, no unknown or repeated members, no
-// trailing data. encoding/json alone takes all of these, and a misspelt "exp" or
-// "revoked" must not be ignored.
+// parseJWKS is strict: a misspelt "exp" or "revoked" must not be ignored.
 func parseJWKS(text []byte) (*ring, error) {
 	set, err := members(text)
 	if err != nil {
@@ -93,23 +91,25 @@ func parseJWKS(text []byte) (*ring, error) {
 	var t ringText
 	var keys []json.RawMessage
 	for _, m := range set {
-		switch m.name {
+		switch m.Name {
 		case "keys":
-			err = strictJSON(m.value, &keys)
+			keys, err = jsonArray(m.Value)
 		case "revoked":
-			err = t.parseRevoked(m.value)
+			err = t.parseRevoked(m.Value)
 		case "policy":
-			err = t.parsePolicy(m.value)
+			err = t.parsePolicy(m.Value)
 		case "generation":
-			err = strictJSON(m.value, &t.generation)
+			if t.generation, err = strconv.ParseUint(string(m.Value), 10, 64); err != nil {
+				err = errors.New("must be a whole number")
+			}
 		default:
-			err = fmt.Errorf("unknown member %s; a key file holds keys, revoked, policy and generation", safeName(m.name))
-			if m.name == "kty" || m.name == "k" {
+			err = fmt.Errorf("unknown member %s; a key file holds keys, revoked, policy and generation", safeName(m.Name))
+			if m.Name == "kty" || m.Name == "k" {
 				err = errors.New(`this is a single JWK; put it into {"keys": [ … ]}`)
 			}
 		}
 		if err != nil {
-			return nil, fmt.Errorf("signet: key file, %s: %w", safeName(m.name), err)
+			return nil, fmt.Errorf("signet: key file, %s: %w", safeName(m.Name), err)
 		}
 	}
 	if len(keys) > maxKeys {
@@ -126,11 +126,15 @@ func parseJWKS(text []byte) (*ring, error) {
 }
 
 func (t *ringText) parseRevoked(raw []byte) error {
-	var ids []string
-	if err := strictJSON(raw, &ids); err != nil {
+	ids, err := jsonArray(raw)
+	if err != nil {
 		return err
 	}
-	for _, id := range ids {
+	for _, raw := range ids {
+		id, ok := jsonsplit.String(raw)
+		if !ok {
+			return errKeyID
+		}
 		if err := t.revoke(id); err != nil {
 			return err
 		}
@@ -150,10 +154,12 @@ func (t *ringText) revoke(text string) error {
 	return nil
 }
 
+var errKeyID = errors.New("a key id is 8 lower-case hexadecimal digits")
+
 func parseKeyID(text string) (keyID, error) {
 	var b [4]byte
 	if n, err := hex.Decode(b[:], []byte(text[:min(len(text), 8)])); err != nil || n != 4 || len(text) != 8 || strings.ToLower(text) != text {
-		return 0, errors.New("a key id is 8 lower-case hexadecimal digits")
+		return 0, errKeyID
 	}
 	return keyID(binary.BigEndian.Uint32(b[:])), nil
 }
@@ -164,17 +170,17 @@ func (t *ringText) parsePolicy(raw []byte) error {
 		return err
 	}
 	for _, f := range fields {
-		if f.name == "rate" {
-			if err := t.setRate(string(f.value)); err != nil {
+		if f.Name == "rate" {
+			if err := t.setRate(string(f.Value)); err != nil {
 				return err
 			}
 			continue
 		}
-		var text string
-		if err := strictJSON(f.value, &text); err != nil {
-			return fmt.Errorf(`%s: write a duration as text, as in "720h"`, safeName(f.name))
+		text, ok := jsonsplit.String(f.Value)
+		if !ok {
+			return fmt.Errorf(`%s: write a duration as text, as in "720h"`, safeName(f.Name))
 		}
-		if err := t.setPolicy(f.name, text); err != nil {
+		if err := t.setPolicy(f.Name, text); err != nil {
 			return err
 		}
 	}
@@ -228,31 +234,31 @@ func parseJWK(raw []byte) (*key, error) {
 	hasKid := false
 	var issued, notBefore, notAfter int64
 	for _, f := range fields {
-		switch f.name {
+		switch f.Name {
 		case "kty":
-			err = strictJSON(f.value, &kty)
+			kty, err = jsonText(f.Value)
 		case "alg":
-			err = strictJSON(f.value, &alg)
+			alg, err = jsonText(f.Value)
 		case "k":
-			err = strictJSON(f.value, &secret)
+			secret, err = jsonText(f.Value)
 		case "kid":
 			hasKid = true
-			err = strictJSON(f.value, &kid)
+			kid, err = jsonText(f.Value)
 		case "iat":
-			issued, err = unixSeconds(f.value)
+			issued, err = unixSeconds(f.Value)
 		case "nbf":
-			notBefore, err = unixSeconds(f.value)
+			notBefore, err = unixSeconds(f.Value)
 		case "exp":
-			notAfter, err = unixSeconds(f.value)
+			notAfter, err = unixSeconds(f.Value)
 			if err == nil && notAfter == 0 {
 				err = errors.New("is 0; leave it out for a key without end")
 			}
 		case "use", "key_ops": // RFC 7517 §4.2, §4.3: say nothing that alg does not
 		default:
-			return nil, fmt.Errorf("unknown member %s", safeName(f.name))
+			return nil, fmt.Errorf("unknown member %s", safeName(f.Name))
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s %w", safeName(f.name), err)
+			return nil, fmt.Errorf("%s %w", safeName(f.Name), err)
 		}
 	}
 	where := ""
@@ -463,62 +469,38 @@ func looksLike(text string) string {
 	return " (it looks like a passphrase or other text, which is no key)"
 }
 
-// member is one name and value of a JSON object, in order.
-type member struct {
-	name  string
-	value json.RawMessage
-}
-
-// members splits a JSON object and refuses repeated names and trailing data.
-// Its errors hold no contents, only positions.
-func members(text []byte) ([]member, error) {
-	dec := json.NewDecoder(bytes.NewReader(text))
-	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
-		return nil, fmt.Errorf("no JSON object at offset %d", dec.InputOffset())
+// members takes an object apart and refuses a name that is there twice.
+func members(raw []byte) ([]jsonsplit.Member, error) {
+	all, err := jsonsplit.Object(raw)
+	if err != nil {
+		return nil, err
 	}
-	var all []member
-	seen := map[string]bool{}
-	for dec.More() {
-		name, err := dec.Token()
-		if err != nil {
-			return nil, fmt.Errorf("broken JSON near line %d", line(text, dec.InputOffset()))
+	seen := make(map[string]bool, len(all))
+	for _, m := range all {
+		if seen[m.Name] {
+			return nil, fmt.Errorf("member %s is there twice", safeName(m.Name))
 		}
-		m := member{name: name.(string)}
-		if err := dec.Decode(&m.value); err != nil {
-			return nil, fmt.Errorf("broken JSON near line %d; is the file cut short?", line(text, dec.InputOffset()))
-		}
-		if seen[m.name] {
-			return nil, fmt.Errorf("member %s is there twice", safeName(m.name))
-		}
-		seen[m.name] = true
-		all = append(all, m)
-	}
-	if _, err := dec.Token(); err != nil {
-		return nil, fmt.Errorf("broken JSON near line %d; is the file cut short?", line(text, dec.InputOffset()))
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return nil, fmt.Errorf("something follows the JSON object, near line %d", line(text, dec.InputOffset()))
+		seen[m.Name] = true
 	}
 	return all, nil
 }
 
-func line(text []byte, offset int64) int {
-	return 1 + bytes.Count(text[:min(int(offset), len(text))], []byte("\n"))
+// jsonArray reads a member that is an array.
+func jsonArray(raw []byte) ([]json.RawMessage, error) {
+	all, err := jsonsplit.Array(raw)
+	if err != nil {
+		return nil, errors.New("must be an array")
+	}
+	return all, nil
 }
 
-// strictJSON decodes one value and refuses null. encoding/json quotes what it
-// met in its errors, so the error here is of our own words.
-func strictJSON(raw []byte, v any) error {
-	if bytes.Equal(raw, []byte("null")) || json.Unmarshal(raw, v) != nil {
-		switch v.(type) {
-		case *string:
-			return errors.New("must be text")
-		case *uint64:
-			return errors.New("must be a whole number")
-		}
-		return errors.New("must be an array")
+// jsonText reads a member that is text.
+func jsonText(raw []byte) (string, error) {
+	text, ok := jsonsplit.String(raw)
+	if !ok {
+		return "", errors.New("must be text")
 	}
-	return nil
+	return text, nil
 }
 
 // unixSeconds reads a time as whole seconds within uint32, as tokens carry it.

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/signet-go/signet/internal/base64url"
+	"github.com/signet-go/signet/internal/jsonsplit"
 )
 
 // Claims is the JWT claims set (RFC 7519) in a token. A session has ID, Created and Data, a
@@ -104,30 +105,12 @@ func parseAny(raw []byte) (c Claims, ok bool) {
 // object splits a JSON object. encoding/json alone would fold the case of names
 // and let the last of two win, and another library might believe the first.
 func object(raw []byte) (map[string]json.RawMessage, bool) {
-	if !json.Valid(raw) {
-		return nil, false
+	all, err := jsonsplit.Object(raw)
+	fields := make(map[string]json.RawMessage, len(all))
+	for _, m := range all {
+		fields[m.Name] = m.Value
 	}
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
-		return nil, false
-	}
-	fields := map[string]json.RawMessage{}
-	for dec.More() {
-		name, err := dec.Token()
-		if err != nil {
-			return nil, false
-		}
-		text := name.(string) // of valid JSON, a member's name
-		if _, twice := fields[text]; twice {
-			return nil, false
-		}
-		var value json.RawMessage
-		if dec.Decode(&value) != nil {
-			return nil, false
-		}
-		fields[text] = value
-	}
-	return fields, true
+	return fields, err == nil && len(fields) == len(all)
 }
 
 // numericDate reads a NumericDate (RFC 7519 §2), which may have a fraction, as whole seconds in uint32.

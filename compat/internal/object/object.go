@@ -11,41 +11,25 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+
+	"github.com/signet-go/signet/internal/jsonsplit"
 )
 
 // Member is one member of an object.
-type Member struct {
-	Name  string
-	Value json.RawMessage
-}
+type Member = jsonsplit.Member
 
 // Object is a JSON object's members in their order.
 type Object []Member
 
 var errNotObject = errors.New("not a JSON object")
 
-// Parse reads text, which must be one JSON object and nothing else.
+// Parse reads text, which must be one JSON object and nothing else. The values are parts of it.
 func Parse(text []byte) (Object, error) {
-	if !Is(text) {
+	all, err := jsonsplit.Object(text)
+	if err != nil {
 		return nil, errNotObject
 	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	if _, err := d.Token(); err != nil {
-		return nil, errNotObject
-	}
-	o := Object{}
-	for d.More() {
-		name, err := d.Token()
-		if err != nil {
-			return nil, errNotObject
-		}
-		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			return nil, errNotObject
-		}
-		o = append(o, Member{name.(string), value})
-	}
-	return o, nil
+	return all, nil
 }
 
 // Is reports whether text is one JSON object.
@@ -71,7 +55,7 @@ func (o Object) Without(names ...string) Object {
 
 // Set is o with the member of that name at the end.
 func (o Object) Set(name string, value json.RawMessage) Object {
-	return append(o.Without(name), Member{name, value})
+	return append(o.Without(name), Member{Name: name, Value: value})
 }
 
 // SetInt is Set of an integer.
