@@ -70,10 +70,26 @@ func (k *key) public() Key { return Key{func() *key { return k }} }
 
 // GenerateKey makes a random key for AES-256-GCM that seals from the given time on, which
 // is cut to the years 1970 to 2106 of a key file; the zero time means at once. It opens without end until a policy or a key file says otherwise.
-func GenerateKey(from time.Time) Key {
+func GenerateKey(from time.Time) Key { return generateKey(aes256GCM, from) }
+
+// GenerateChaChaKey is GenerateKey for ChaCha20-Poly1305 ("signet-v1-chacha"), the faster of the two where AES
+// has no instructions of the processor, as in WebAssembly. FIPS 140 and WebCrypto do not know it.
+func GenerateChaChaKey(from time.Time) Key { return generateKey(chaCha20Poly1305, from) }
+
+// FreshKey makes a random key of the algorithm that the ring's newest key has, as [Policy.Next],
+// [Policy.Hasten] and [Policy.Revoke] want one.
+func (r *Keyring) FreshKey() Key {
+	alg := aes256GCM
+	if g, err := r.state(); err == nil { // where there is no ring, Next says so
+		alg = g.keys[len(g.keys)-1].alg
+	}
+	return generateKey(alg, time.Time{})
+}
+
+func generateKey(alg algorithm, from time.Time) Key {
 	var secret [keySize]byte
 	rand.Read(secret[:]) // never fails: crypto/rand ends the program instead
-	k := mustKey(newKey(secret, aes256GCM))
+	k := mustKey(newKey(secret, alg))
 	k.issued = time.Now().Unix()
 	if !from.IsZero() {
 		k.notBefore = min(max(from.Unix(), 0), math.MaxUint32)

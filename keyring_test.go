@@ -436,6 +436,51 @@ func TestAGeneratedKeyFitsIntoAKeyFile(t *testing.T) {
 	}
 }
 
+func TestAFreshKeyIsOfTheAlgorithmOfTheNewest(t *testing.T) {
+	aes, chacha := signet.GenerateKey(time.Unix(1, 0)), signet.GenerateChaChaKey(time.Unix(2, 0))
+	for _, row := range []struct {
+		name    string
+		ring    *signet.Keyring
+		alg     string
+		version byte
+	}{
+		{"of a ring of AES-256-GCM", signet.Must(signet.NewKeyring(aes)), "signet-v1", 1},
+		{"of a ring of ChaCha20-Poly1305", signet.Must(signet.NewKeyring(chacha)), "signet-v1-chacha", 2},
+		{"of a ring that changes over", signet.Must(signet.NewKeyring(chacha, aes)), "signet-v1-chacha", 2},
+		{"of no ring", new(signet.Keyring), "signet-v1", 1},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			fresh := row.ring.FreshKey()
+			ring := signet.Must(signet.NewKeyring(fresh))
+			require.Equal(t, row.alg, ring.Keys()[0].Algorithm)
+			require.True(t, ring.Keys()[0].Sealing)
+			require.NotEqual(t, fresh.ID(), row.ring.FreshKey().ID())
+			if row.version == 2 && fipsOnly() {
+				return // which refuses to seal with it, see TestChaChaKeysUnderEnforcedFIPSAreRefusedAtConstruction
+			}
+			token, err := ring.Seal("reset-link", []byte("x"), time.Hour)
+			require.NoError(t, err)
+			require.Equal(t, row.version, unb64(token)[0])
+		})
+	}
+}
+
+func TestRotationKeepsTheAlgorithm(t *testing.T) {
+	now := time.Now().Truncate(time.Second)
+	ring := signet.Must(signet.NewKeyring(signet.GenerateChaChaKey(time.Time{})))
+	for range 3 {
+		var err error
+		ring, err = ring.Policy().Next(ring, ring.FreshKey(), now)
+		require.NoError(t, err)
+		now = now.Add(period)
+	}
+	ring = signet.Must(ring.Policy().Hasten(ring, ring.FreshKey(), now))
+	ring = signet.Must(ring.Policy().Revoke(ring, ring.FreshKey(), now, ring.Keys()[0].ID))
+	for _, k := range ring.Keys() {
+		require.Equal(t, "signet-v1-chacha", k.Algorithm)
+	}
+}
+
 func TestBothFormsHaveOneMeaning(t *testing.T) {
 	for _, v := range validKeyrings() {
 		t.Run(v.Name, func(t *testing.T) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"io/fs"
@@ -17,10 +18,15 @@ func keysNew(std stdio, args []string) error {
 	flags := newFlags("keys new")
 	env := flags.Bool("env", false, "print the short form, for an environment variable")
 	policy := addPolicyFlags(flags)
+	alg := addAlgFlag(flags, "signet-v1")
 	if err := parse(flags, std, args, 0); err != nil {
 		return err
 	}
-	ring, err := signet.NewKeyring(signet.GenerateKey(time.Time{}))
+	key, err := freshKey(*alg, new(signet.Keyring))
+	if err != nil {
+		return err
+	}
+	ring, err := signet.NewKeyring(key)
 	if err != nil {
 		return err
 	}
@@ -34,6 +40,23 @@ func keysNew(std stdio, args []string) error {
 	warnReadable(std)
 	_, err = std.out.Write(text)
 	return err
+}
+
+func addAlgFlag(fs *flag.FlagSet, without string) *string {
+	return fs.String("alg", "", "the new key's `ALG`: signet-v1 (AES-256-GCM) or signet-v1-chacha (ChaCha20-Poly1305, for WebAssembly); without it "+without)
+}
+
+// freshKey makes a key of an alg, or of the algorithm of the ring's newest key.
+func freshKey(alg string, ring *signet.Keyring) (signet.Key, error) {
+	switch alg {
+	case "":
+		return ring.FreshKey(), nil
+	case "signet-v1":
+		return signet.GenerateKey(time.Time{}), nil
+	case "signet-v1-chacha":
+		return signet.GenerateChaChaKey(time.Time{}), nil
+	}
+	return signet.Key{}, usageError("-alg is signet-v1 or signet-v1-chacha")
 }
 
 // ringText is a ring in the form of a file or, on one line, of an environment variable.

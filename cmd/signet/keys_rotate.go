@@ -11,6 +11,7 @@ import (
 func keysRotate(std stdio, args []string) error {
 	flags := newFlags("keys rotate")
 	policy := addPolicyFlags(flags)
+	alg := addAlgFlag(flags, "that of the newest key")
 	hasten := flags.Bool("hasten", false, "do not wait for the period: let the next key seal as soon as every instance knows it")
 	force := flags.Bool("force", false, "write even what could log somebody out")
 	names, err := parseMixed(flags, std, args, 1, 1)
@@ -19,11 +20,27 @@ func keysRotate(std stdio, args []string) error {
 	}
 	return changeKeys(std, names[0], *force, func(ring *signet.Keyring, at time.Time) (*signet.Keyring, error) {
 		p := policy.over(ring.Policy())
-		if *hasten {
-			return p.Hasten(ring, signet.GenerateKey(time.Time{}), at)
+		fresh, err := freshKey(*alg, ring)
+		if err != nil {
+			return nil, err
 		}
-		return p.Next(ring, signet.GenerateKey(time.Time{}), at)
+		next, err := p.Next(ring, fresh, at)
+		if *hasten {
+			next, err = p.Hasten(ring, fresh, at)
+		}
+		if err == nil && *alg != "" {
+			sayIfKept(std, next, *alg)
+		}
+		return next, err
 	})
+}
+
+// sayIfKept says that no key was published of the algorithm that was asked for.
+func sayIfKept(std stdio, next *signet.Keyring, alg string) {
+	keys := next.Keys()
+	if newest := keys[len(keys)-1]; newest.Algorithm != alg {
+		fmt.Fprintf(std.err, "signet: key %s, which is %s, is published already and seals first; run this again once it does: -alg is of the key after it\n", newest.ID, newest.Algorithm)
+	}
 }
 
 // keysRevoke ends the sessions of keys that leaked.
@@ -53,7 +70,7 @@ func keysRevoke(std stdio, args []string) error {
 				fmt.Fprintf(std.err, "signet: warning: id %d is of no key in this ring; it is revoked in case an older ring holds it\n", i+1)
 			}
 		}
-		return policy.over(ring.Policy()).Revoke(ring, signet.GenerateKey(time.Time{}), at, ids...)
+		return policy.over(ring.Policy()).Revoke(ring, ring.FreshKey(), at, ids...)
 	})
 	if err == nil && names[0] != "-" {
 		fmt.Fprintln(std.err, "signet: the backup beside the file still holds what was revoked; delete it when the new file is in use")

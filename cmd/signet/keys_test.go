@@ -415,6 +415,39 @@ func TestKeysNewTakesAPolicy(t *testing.T) {
 	require.Equal(t, 1, signetIn(t, t.TempDir(), "", "keys", "new", "-period", "1m").status)
 }
 
+func TestTheAlgorithmOfANewKey(t *testing.T) {
+	algs := func(path string) (all []string) {
+		for _, k := range ringIn(t, path).Keys() {
+			all = append(all, k.Algorithm)
+		}
+		return all
+	}
+	dir, path := keyFile(t, "-alg", "signet-v1-chacha")
+	require.Zero(t, signetIn(t, dir, "", "keys", "rotate", "keys.json").status)
+	require.Equal(t, []string{"signet-v1-chacha", "signet-v1-chacha"}, algs(path), "rotation keeps it")
+
+	got := signetIn(t, dir, "", "keys", "rotate", "keys.json", "-alg", "signet-v1")
+	require.Zero(t, got.status, got.errors)
+	require.Regexp(t, `key [0-9a-f]{8}, which is signet-v1-chacha, is published already and seals first; run this again once it does`, got.errors)
+	require.Equal(t, []string{"signet-v1-chacha", "signet-v1-chacha"}, algs(path))
+
+	require.Zero(t, signetIn(t, dir, "", "keys", "revoke", "keys.json", "-force", ringIn(t, path).Keys()[0].ID).status)
+	require.NotContains(t, algs(path), "signet-v1")
+
+	dir, path = keyFile(t, "-alg", "signet-v1")
+	got = signetIn(t, dir, "", "keys", "rotate", "keys.json", "-alg", "signet-v1-chacha")
+	require.Zero(t, got.status, got.errors)
+	require.NotContains(t, got.errors, "published already")
+	require.Equal(t, []string{"signet-v1", "signet-v1-chacha"}, algs(path), "a ring changes over without losing a session")
+	require.Zero(t, signetIn(t, dir, "", "keys", "check", "keys.json.bak", "keys.json").status)
+
+	for _, args := range [][]string{{"new", "-alg", "A256GCM"}, {"rotate", "keys.json", "-alg", "aes"}} {
+		got = signetIn(t, dir, "", append([]string{"keys"}, args...)...)
+		require.Equal(t, 2, got.status)
+		require.Equal(t, "signet: -alg is signet-v1 or signet-v1-chacha\n", got.errors)
+	}
+}
+
 func TestTheCommandBuildsForOtherSystems(t *testing.T) {
 	if os.Getenv("SIGNET_REQUIRE_ALL") != "1" {
 		t.Skip("compiles the standard library twice; CI does it")

@@ -41,8 +41,8 @@ func init() {
 	commands = []command{
 		{"demo", "[-addr HOST:PORT] [-keys FILE] [-tls]", "serve a shop to click through, with its cookies laid open", runDemo},
 		{"inspect", "[-keys FILE [-purpose NAME] [-kind KIND] [-tenant NAME]]", "explain the cookie, Cookie header or token on stdin", inspect},
-		{"keys new", "[-env] [policy]", "print a ring with one new key", keysNew},
-		{"keys rotate", "FILE [-hasten] [-force] [policy]", "publish the next key and drop the ended ones, as the policy in the file wants it", keysRotate},
+		{"keys new", "[-env] [-alg ALG] [policy]", "print a ring with one new key", keysNew},
+		{"keys rotate", "FILE [-hasten] [-alg ALG] [-force] [policy]", "publish the next key and drop the ended ones, as the policy in the file wants it", keysRotate},
 		{"keys check", "FILE | OLD NEW [-json] [policy]", "say how a ring, or a change of it, could lose sessions; exit 1 if it could", keysCheck},
 		{"keys list", "FILE [-json] [-svg FILE] [-seen FILE] [policy]", "draw what each key does over the past and coming weeks", keysList},
 		{"keys revoke", "FILE ID… | FILE -all [-force] [policy]", "end the sessions of keys that leaked", keysRevoke},

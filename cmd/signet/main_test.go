@@ -78,7 +78,7 @@ func TestHelpGoesToStdoutAndListsEveryCommand(t *testing.T) {
 	got := signetIn(t, t.TempDir(), "", "keys", "new", "-h")
 	require.Equal(t, 0, got.status)
 	require.Empty(t, got.errors)
-	require.Contains(t, got.out, "Usage: signet keys new [-env] [policy]\n  -env\n")
+	require.Contains(t, got.out, "Usage: signet keys new [-env] [-alg ALG] [policy]\n  -alg ALG\n")
 }
 
 func TestKeysNewPrintsARingOfOneKeyThatSealsAtOnce(t *testing.T) {

@@ -164,7 +164,7 @@ func (s Source) Rotate(ctx context.Context, now time.Time) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		next, err := ring.Policy().Next(ring, signet.GenerateKey(time.Time{}), now)
+		next, err := ring.Policy().Next(ring, ring.FreshKey(), now)
 		if err != nil || next == ring {
 			return false, err
 		}

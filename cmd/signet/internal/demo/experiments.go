@@ -59,7 +59,7 @@ func (l *lab) rotate(http.ResponseWriter, *http.Request, *signet.Session[Visitor
 		done.note = "The ring has twelve keys, which is enough for a demo. Start it again for a fresh one."
 		return done
 	}
-	next, err := l.keys.Policy().Hasten(l.keys, signet.GenerateKey(time.Time{}), time.Now())
+	next, err := l.keys.Policy().Hasten(l.keys, l.keys.FreshKey(), time.Now())
 	if err == nil {
 		err = l.keys.Replace(next)
 	}
