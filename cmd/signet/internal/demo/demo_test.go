@@ -198,6 +198,30 @@ func TestACopyOutlivesLogOutUnlessItsIDIsRefused(t *testing.T) {
 	require.Contains(t, b.post("/lab/refuse"), "Signed in as <strong>Ada</strong>")
 }
 
+func TestWhatTheLaboratoryKeepsOfABrowserIsBounded(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		pieces int // stale ones of 4,000 bytes beside the session
+		want   string
+	}{
+		{"32,000 bytes of stale pieces are kept", 8, "It still opens"},
+		{"36,000 are not", 9, "Nobody has logged out yet."},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			b := open(t)
+			b.post("/login", "name", "Ada")
+			req, err := http.NewRequest("POST", b.server.URL+"/logout", nil)
+			require.NoError(t, err)
+			for range row.pieces {
+				req.AddCookie(&http.Cookie{Name: cookieName + ".7", Value: strings.Repeat("A", 4000)})
+			}
+			res, err := b.client.Do(req)
+			require.NotContains(t, b.read(res, err), "Signed in as", "it is logged out in any case")
+			require.Contains(t, b.post("/lab/replay"), row.want)
+		})
+	}
+}
+
 func TestOneVisitorsLaboratoryIsNotAnothers(t *testing.T) {
 	ada := open(t)
 	ada.post("/login", "name", "Ada")
