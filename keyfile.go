@@ -93,7 +93,7 @@ func parseJWKS(text []byte) (*ring, error) {
 	for _, m := range set {
 		switch m.Name {
 		case "keys":
-			keys, err = jsonArray(m.Value)
+			keys, err = elementsOf(m.Value)
 		case "revoked":
 			err = t.parseRevoked(m.Value)
 		case "policy":
@@ -126,7 +126,7 @@ func parseJWKS(text []byte) (*ring, error) {
 }
 
 func (t *ringText) parseRevoked(raw []byte) error {
-	ids, err := jsonArray(raw)
+	ids, err := elementsOf(raw)
 	if err != nil {
 		return err
 	}
@@ -165,7 +165,7 @@ func parseKeyID(text string) (keyID, error) {
 }
 
 func (t *ringText) parsePolicy(raw []byte) error {
-	fields, err := members(raw)
+	fields, err := membersOf(raw)
 	if err != nil {
 		return err
 	}
@@ -226,7 +226,7 @@ func (t *ringText) setRate(text string) error {
 
 // parseJWK reads one key. Its errors name the kid where the file gives one.
 func parseJWK(raw []byte) (*key, error) {
-	fields, err := members(raw)
+	fields, err := membersOf(raw)
 	if err != nil {
 		return nil, fmt.Errorf("not a JWK: %w", err)
 	}
@@ -469,26 +469,39 @@ func looksLike(text string) string {
 	return " (it looks like a passphrase or other text, which is no key)"
 }
 
-// members takes an object apart and refuses a name that is there twice.
-func members(raw []byte) ([]jsonsplit.Member, error) {
-	all, err := jsonsplit.Object(raw)
+// members takes the object apart that a text is, and refuses a name that is there twice.
+func members(text []byte) ([]jsonsplit.Member, error) {
+	all, err := jsonsplit.Object(text)
 	if err != nil {
 		return nil, err
 	}
+	return all, once(all)
+}
+
+// membersOf is members of a value in such a text.
+func membersOf(value []byte) ([]jsonsplit.Member, error) {
+	all, ok := jsonsplit.Members(value)
+	if !ok {
+		return nil, jsonsplit.ErrNotObject
+	}
+	return all, once(all)
+}
+
+func once(all []jsonsplit.Member) error {
 	seen := make(map[string]bool, len(all))
 	for _, m := range all {
 		if seen[m.Name] {
-			return nil, fmt.Errorf("member %s is there twice", safeName(m.Name))
+			return fmt.Errorf("member %s is there twice", safeName(m.Name))
 		}
 		seen[m.Name] = true
 	}
-	return all, nil
+	return nil
 }
 
-// jsonArray reads a member that is an array.
-func jsonArray(raw []byte) ([]json.RawMessage, error) {
-	all, err := jsonsplit.Array(raw)
-	if err != nil {
+// elementsOf reads a member that is an array.
+func elementsOf(value []byte) ([]json.RawMessage, error) {
+	all, ok := jsonsplit.Elements(value)
+	if !ok {
 		return nil, errors.New("must be an array")
 	}
 	return all, nil

@@ -20,37 +20,49 @@ type Member struct {
 
 // Object splits a text that is one object and nothing else. Names are unquoted, and as often there as written.
 func Object(text []byte) ([]Member, error) {
-	rest, err := open(text, '{', "object")
-	if err != nil {
-		return nil, err
+	if !json.Valid(text) {
+		return nil, broken(text)
 	}
-	all := make([]Member, 0, 8)
-	for rest[0] != '}' {
-		var name, value []byte
-		name, rest = next(rest)
-		value, rest = next(rest[1:]) // behind the colon
-		m := Member{Value: value}
-		m.Name, _ = String(name)
-		all = append(all, m)
-		rest = blanks(bytes.TrimPrefix(rest, []byte{','}))
+	all, ok := Members(text)
+	if !ok {
+		return nil, ErrNotObject
 	}
 	return all, nil
 }
 
-// Array splits a text that is one array and nothing else.
-func Array(text []byte) ([]json.RawMessage, error) {
-	rest, err := open(text, '[', "array")
-	if err != nil {
-		return nil, err
+// ErrNotObject is returned for JSON that is another value.
+var ErrNotObject = errors.New("no JSON object")
+
+// Members splits an object within what Object has checked. It reports false for a value of another kind.
+func Members(value []byte) (all []Member, ok bool) {
+	rest := blanks(value)
+	if rest[0] != '{' {
+		return nil, false
 	}
-	var all []json.RawMessage
-	for rest[0] != ']' {
-		var value []byte
-		value, rest = next(rest)
-		all = append(all, value)
-		rest = blanks(bytes.TrimPrefix(rest, []byte{','}))
+	all = make([]Member, 0, 8)
+	for rest = blanks(rest[1:]); rest[0] != '}'; rest = blanks(bytes.TrimPrefix(rest, []byte{','})) {
+		var m Member
+		var name []byte
+		name, rest = next(rest)
+		m.Name, _ = String(name)
+		m.Value, rest = next(rest[1:]) // behind the colon
+		all = append(all, m)
 	}
-	return all, nil
+	return all, true
+}
+
+// Elements splits an array within what Object has checked. It reports false for a value of another kind.
+func Elements(value []byte) (all []json.RawMessage, ok bool) {
+	rest := blanks(value)
+	if rest[0] != '[' {
+		return nil, false
+	}
+	for rest = blanks(rest[1:]); rest[0] != ']'; rest = blanks(bytes.TrimPrefix(rest, []byte{','})) {
+		var one []byte
+		one, rest = next(rest)
+		all = append(all, one)
+	}
+	return all, true
 }
 
 // String returns the text of a JSON string. It reports false for what is none.
@@ -75,19 +87,8 @@ func plain(text []byte) bool {
 	return true
 }
 
-// open checks the whole text and returns what follows its first bracket and the blanks behind that.
-func open(text []byte, bracket byte, kind string) ([]byte, error) {
-	if !json.Valid(text) {
-		return nil, broken(text, kind)
-	}
-	if text = blanks(text); text[0] != bracket {
-		return nil, errors.New("no JSON " + kind)
-	}
-	return blanks(text[1:]), nil
-}
-
 // broken says from which line on a text is no JSON.
-func broken(text []byte, kind string) error {
+func broken(text []byte) error {
 	var syntax *json.SyntaxError
 	if !errors.As(json.Unmarshal(text, new(json.RawMessage)), &syntax) {
 		return errors.New("broken JSON")
@@ -95,7 +96,7 @@ func broken(text []byte, kind string) error {
 	at := int(syntax.Offset) // behind the byte at fault, or the end
 	line := 1 + bytes.Count(text[:at], []byte{'\n'})
 	if at > 0 && json.Valid(text[:at-1]) {
-		return fmt.Errorf("something follows the JSON %s, near line %d", kind, line)
+		return fmt.Errorf("something follows the JSON object, near line %d", line)
 	}
 	return fmt.Errorf("broken JSON near line %d; is the file cut short?", line)
 }

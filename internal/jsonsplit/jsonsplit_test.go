@@ -55,27 +55,21 @@ func TestObject(t *testing.T) {
 	}
 }
 
-func TestArray(t *testing.T) {
+func TestElements(t *testing.T) {
 	for _, row := range []struct {
 		name string
 		text string
 		want []json.RawMessage
-		err  string
+		ok   bool
 	}{
-		{"an empty array", ` [ ] `, nil, ""},
-		{"values of each kind", `[1, "a,]" ,[2,3],{"b":[]},null]`, []json.RawMessage{[]byte(`1`), []byte(`"a,]"`), []byte(`[2,3]`), []byte(`{"b":[]}`), []byte(`null`)}, ""},
-		{"an object", `{}`, nil, "no JSON array"},
-		{"null", `null`, nil, "no JSON array"},
-		{"something behind it", `[] 1`, nil, "something follows the JSON array, near line 1"},
-		{"cut short", `[1`, nil, "broken JSON near line 1; is the file cut short?"},
+		{"an empty array", ` [ ] `, nil, true},
+		{"values of each kind", `[1, "a,]" ,[2,3],{"b":[]},null]`, []json.RawMessage{[]byte(`1`), []byte(`"a,]"`), []byte(`[2,3]`), []byte(`{"b":[]}`), []byte(`null`)}, true},
+		{"an object", `{}`, nil, false},
+		{"null", `null`, nil, false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			got, err := jsonsplit.Array([]byte(row.text))
-			if row.err != "" {
-				require.EqualError(t, err, row.err)
-				return
-			}
-			require.NoError(t, err)
+			got, ok := jsonsplit.Elements([]byte(row.text))
+			require.Equal(t, row.ok, ok)
 			require.Equal(t, row.want, got)
 		})
 	}
@@ -125,13 +119,19 @@ func FuzzObject(f *testing.F) {
 			}
 			var values, each []json.RawMessage
 			if json.Unmarshal(got[i].Value, &values) == nil && got[i].Value[0] == '[' {
-				each, err = jsonsplit.Array(got[i].Value)
-				if err != nil || len(each) != len(values) {
-					t.Fatalf("%q: %d elements, %v; for encoding/json %d", got[i].Value, len(each), err, len(values))
+				each, ok = jsonsplit.Elements(got[i].Value)
+				if !ok || len(each) != len(values) {
+					t.Fatalf("%q: %d elements, %v; for encoding/json %d", got[i].Value, len(each), ok, len(values))
 				}
 				for j := range each {
 					require.Equal(t, string(values[j]), string(each[j]))
 				}
+			}
+			if inner, ok := jsonsplit.Members(got[i].Value); ok != (got[i].Value[0] == '{') {
+				t.Fatalf("%q: %v", got[i].Value, ok)
+			} else if again, err := jsonsplit.Object(got[i].Value); ok {
+				require.NoError(t, err)
+				require.Equal(t, again, inner)
 			}
 			var s string
 			if text, ok := jsonsplit.String(got[i].Value); ok != (got[i].Value[0] == '"') || ok && (json.Unmarshal(got[i].Value, &s) != nil || s != text) {
