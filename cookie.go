@@ -395,8 +395,9 @@ type part struct {
 func (c *cookie) read(fields []string, in *received) {
 	scan, occurrences := maxScan, 0
 	for _, field := range fields {
-		field = field[:min(len(field), scan)]
-		scan -= len(field)
+		whole := len(field) <= scan
+		field = field[:min(len(field), scan+1)] // with what may end the last pair
+		scan -= min(len(field), scan)
 		for at := 0; occurrences < maxOccurrences; {
 			next := strings.Index(field[at:], c.name)
 			if next < 0 {
@@ -405,6 +406,9 @@ func (c *cookie) read(fields []string, in *received) {
 			at += next
 			// Only ours count: the name within another cookie's value must not hide them.
 			if i, value, ours := c.index(field[at:]); ours && startsPair(field[:at]) {
+				if !whole && !strings.ContainsAny(value, ";,") {
+					break // it goes beyond maxScan, and half a piece would make a good session torn
+				}
 				in.add(i, cutValue(value))
 				occurrences++
 			}

@@ -458,6 +458,43 @@ func TestDuplicates(t *testing.T) {
 	}
 }
 
+// Half a cookie at the bound is none: as a second, different piece it would make the session torn.
+func TestWhatTheBoundOfAHeaderCutsDoesNotCount(t *testing.T) {
+	m := newManager(t, signet.Config{Cookie: signet.Cookie{Name: "s", Budget: 24 << 10}})
+	b := newBrowser(t)
+	b.visit(m, put(m, "v", strings.Repeat("x", 8000)))
+	whole := b.header()
+	pieces := strings.Split(whole, "; ")
+	require.Len(t, pieces, 3)
+	// pad is another cookie, after which the next pair begins at that octet.
+	pad := func(before, begin int) string { return "p=" + strings.Repeat("p", begin-before-len("p=; ")) + "; " }
+	const bound = 65536
+	all := len(whole + "; ")
+	for _, row := range []struct {
+		name   string
+		fields []string
+		err    error
+		isNew  bool
+	}{
+		{"a session, and half of one of its pieces again", []string{whole + "; " + pad(all, bound-2000) + pieces[1]}, nil, false},
+		{"the same joined by a comma", []string{whole + "; " + strings.TrimSuffix(pad(all, bound-1999), "; ") + "," + pieces[1]}, nil, false},
+		{"the same on a line of its own", []string{whole + "; " + strings.TrimSuffix(pad(all, bound-2000+2), "; "), pieces[1]}, nil, false},
+		{"a session, and half of its head again", []string{whole + "; " + pad(all, bound-2000) + pieces[0]}, nil, false},
+		{"a session whose end is the end of the line and the bound", []string{pad(0, bound-len(whole)) + whole}, nil, false},
+		{"one that goes beyond it by an octet", []string{pad(0, bound-len(whole)+1) + whole}, signet.ErrTorn, true},
+		{"one that ends there, with a line that goes on", []string{pad(0, bound-len(whole)) + whole + "; x=y"}, nil, false},
+		{"one that goes beyond it by an octet in a line that goes on", []string{pad(0, bound-len(whole)+1) + whole + "; x=y"}, signet.ErrTorn, true},
+		{"one beyond it", []string{pad(0, bound) + whole}, nil, true},
+		{"one on the line after it", []string{strings.TrimSuffix(pad(0, bound+2), "; "), whole}, nil, true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			s := seen(m, row.fields...)
+			require.Equal(t, row.err, s.Err())
+			require.Equal(t, row.isNew, s.IsNew())
+		})
+	}
+}
+
 func TestAMixtureOfManyHeadsOpensAtMostFour(t *testing.T) {
 	ring := newRing(t)
 	m := signet.Must(signet.New[bag](ring, signet.Config{Cookie: signet.Cookie{Name: "s"}}))

@@ -269,8 +269,13 @@ func joinModel(name string, fields []string) (all []joined) {
 	var parts []numbered
 	left, seen := 64<<10, 0
 	for _, field := range fields {
-		field = field[:min(left, len(field))]
-		left -= len(field)
+		if len(field) > left {
+			field = field[:left+1]
+			field = field[:strings.LastIndexAny(field, ";,")+1]
+			left = 0
+		} else {
+			left -= len(field)
+		}
 		for _, pair := range strings.FieldsFunc(field, func(r rune) bool { return r == ';' || r == ',' }) {
 			of, value, ok := strings.Cut(strings.Trim(pair, " \t"), "=")
 			suffix, ours := strings.CutPrefix(of, name)

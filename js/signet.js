@@ -80,19 +80,21 @@ const trimEnd = (text) => {
 
 /** Finds our cookies. @param {unknown} header @param {string} name */
 const read = (header, name) => {
-	const text = String(header ?? '').slice(0, MAX_SCAN)
+	const text = ((header ?? '') + ';').slice(0, MAX_SCAN + 1)
 	/** @type {Found[]} */
 	const found = []
 	let carried = 0
-	for (let at = 0, n = 0; n < MAX_OCCURRENCES && (at = text.indexOf(name, at)) >= 0; n++) {
+	for (let at = 0, n = 0; n < MAX_OCCURRENCES && (at = text.indexOf(name, at)) >= 0; ) {
 		const before = trimEnd(text.slice(0, at)).slice(-1)
 		at += name.length
-		const [match, , suffix = 0] = /^(\.([1-7t]))?=/.exec(text.slice(at, at + 3)) ?? []
 		// At a comma, too: Headers.get and Apache httpd join several Cookie fields with one.
-		if (!match || !/^[;,]?$/.test(before)) continue
+		if (!/^[;,]?$/.test(before)) continue
+		// A pair that goes beyond the bound has no end here.
+		const [match, , suffix = 0, rest] = /^(\.([1-7t]))?=([^;,]*)[;,]/.exec(text.slice(at)) ?? []
+		if (!match) continue
+		n++ // ours alone count: the name within another cookie's value must not hide them
 		const place = suffix == 't' ? TOUCH : +suffix
 		carried |= 1 << place
-		const rest = text.slice(at + match.length).split(/[;,]/, 1)[0]
 		const value = trimEnd(rest.replace(/^[ \t]+/, '')).replace(/^"(.*)"$/, '$1')
 		// Equal values count once: a Lambda function URL delivers every cookie twice.
 		const alike = found.filter((f) => f.place % 8 ? place % 8 : f.place == place)

@@ -104,11 +104,6 @@ func (w *World) checkLog(f *flight, res *response) *Violation {
 // judgeSight compares what the page saw.
 func (w *World) judgeSight(f *flight, v *visit, want *verdict) *Violation {
 	s := &v.seen
-	if want.w == nil && !want.sure && !s.isNew {
-		if err := w.choose(f, s, want); err != nil {
-			return err
-		}
-	}
 	if s.isNew {
 		return w.judgeNew(f, s, want)
 	}
@@ -132,22 +127,7 @@ func show(f *fields) string {
 	return fmt.Sprintf("{%s %d pad %d %v %v %q %q %q}", f.user, f.seq, len(f.pad), f.marks, f.flashes, f.old, f.new, f.shape)
 }
 
-// choose is for requests beyond the documented bounds: any good write that they carry may count.
-func (w *World) choose(f *flight, s *sight, want *verdict) *Violation {
-	for _, c := range want.choice {
-		if seen := c.fields.project(f.in.plan.version); s.fields.equal(&seen) && s.created == c.created {
-			want.w, want.err = c, nil
-			return nil
-		}
-	}
-	return nil
-}
-
 func (w *World) judgeNew(f *flight, s *sight, want *verdict) *Violation {
-	if want.w != nil && !want.sure {
-		want.w = nil
-		return nil
-	}
 	if want.w != nil {
 		return w.violation(f, "what was written is there", "a new visitor (%v), where write %d is good", s.err, want.w.number)
 	}
@@ -367,7 +347,7 @@ func (w *World) lifetime(f *flight) int64 {
 
 func (w *World) judgeCleared(f *flight, want verdict, b *brought, set cookies) *Violation {
 	for i := range 8 {
-		if (b.has[i] || i == 0) && !set.expired[i] && !b.beyond {
+		if (b.has[i] || i == 0) && !set.expired[i] {
 			return w.violation(f, "log-out leaves nothing", "cookie %d of the session is not expired", i)
 		}
 	}
@@ -421,7 +401,7 @@ func (w *World) judgeWritten(f *flight, v *visit, want verdict, b *brought, set 
 		if i < n && set.expired[i] {
 			return w.violation(f, "what is set is not expired", "cookie %d", i)
 		}
-		if i >= n && b.has[i] && !set.expired[i] && !b.beyond {
+		if i >= n && b.has[i] && !set.expired[i] {
 			return w.violation(f, "no stale piece stays", "the request carried cookie %d, and a write of %d does not expire it", i, n)
 		}
 	}

@@ -73,21 +73,25 @@ type brought struct {
 	parts   [8][]string // by index; the first is not used
 	touches []string
 	has     [9]bool // by index; 8 is the touch
-	beyond  bool    // more than the documented bounds: which of it counts is not said
 }
 
-// gather splits Cookie fields as SPEC.md says: at semicolons and commas, equal values once.
+// gather splits Cookie fields as SPEC.md says: at semicolons and commas, equal values once, to its bounds.
 func gather(fields []string, name string) (b brought) {
-	size, ours := 0, 0
+	left, ours := 65536, 0
 	for _, field := range fields {
-		size += len(field)
+		if len(field) > left {
+			field = field[:left+1]
+			field, left = field[:strings.LastIndexAny(field, ";,")+1], 0
+		} else {
+			left -= len(field)
+		}
 		for pair := range strings.FieldsFuncSeq(field, func(r rune) bool { return r == ';' || r == ',' }) {
 			n, value, ok := strings.Cut(strings.TrimLeft(pair, " \t"), "=")
 			i := -1
 			if rest, mine := strings.CutPrefix(n, name); ok && mine {
 				i = slices.Index([]string{"", ".1", ".2", ".3", ".4", ".5", ".6", ".7", ".t"}, rest)
 			}
-			if i < 0 {
+			if i < 0 || ours == 64 {
 				continue
 			}
 			ours++
@@ -95,22 +99,17 @@ func gather(fields []string, name string) (b brought) {
 			b.add(i, strings.Trim(value, " \t"))
 		}
 	}
-	parts := 0
-	for _, p := range b.parts {
-		parts += len(p)
-	}
-	b.beyond = size > 64<<10 || ours > 64 || len(b.heads) > 4 || len(b.touches) > 4 || parts > 32
 	return b
 }
 
 func (b *brought) add(i int, value string) {
-	list := &b.touches
+	list, held, most := &b.touches, len(b.touches), 4
 	if i == 0 {
-		list = &b.heads
+		list, held = &b.heads, len(b.heads)
 	} else if i < 8 {
-		list = &b.parts[i]
+		list, held, most = &b.parts[i], len(slices.Concat(b.parts[:]...)), 32
 	}
-	if value != "" && !slices.Contains(*list, value) {
+	if value != "" && held < most && !slices.Contains(*list, value) {
 		*list = append(*list, value)
 	}
 }
@@ -119,12 +118,11 @@ func (b *brought) tail() bool { return slices.Contains(b.has[1:8], true) }
 
 // verdict is what a request may see.
 type verdict struct {
-	w       *write   // the session; nil for a new one
-	err     error    // why there is none, if one was brought
-	held    bool     // changes made by the way are not written
-	touched int64    // when the idle clock was last set; 0 if not
-	sure    bool     // err and held are exact: no part of the request was made up
-	choice  []*write // what else may be seen where bounds leave it open
+	w       *write // the session; nil for a new one
+	err     error  // why there is none, if one was brought
+	held    bool   // changes made by the way are not written
+	touched int64  // when the idle clock was last set; 0 if not
+	sure    bool   // err and held are exact: no part of the request was made up
 }
 
 // expect finds what a request must see at an instance, without opening anything.
@@ -149,18 +147,11 @@ func (m *model) expect(in *instance, site int, req *request) verdict {
 			newer = newer || known && err != signet.ErrTorn && m.recent(in, w)
 		case v.w == nil:
 			v.w = w
-			v.choice = append(v.choice, w)
 		case v.w.session != w.session:
-			v.choice = append(v.choice, w)
 			v.err = signet.ErrAmbiguous
 		case w.issued > v.w.issued:
 			v.w = w
-			v.choice = append(v.choice, w)
 		}
-	}
-	if b.beyond {
-		v.sure = false
-		return v
 	}
 	if v.err == nil && v.w == nil {
 		v.err = mostCareful(worst)

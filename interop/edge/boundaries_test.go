@@ -1,7 +1,9 @@
 package edge_test
 
 import (
+	"maps"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -71,4 +73,38 @@ func TestBoundaries(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestTheBoundOfAHeader: what of a Cookie field near its 65,536th octet counts is the same in both.
+func TestTheBoundOfAHeader(t *testing.T) {
+	w := newWorld(t)
+	pieces := w.write(t, "main", 0, map[string]any{"fill": strings.Repeat("y", 9000)})
+	whole := strings.Join(pieces, "; ")
+	require.Greater(t, len(pieces), 2)
+	b := batch{Keys: w.export(t, "session"), Name: cookieName}
+	var headers []string
+	for near := -3; near <= 3; near++ {
+		for _, tail := range []string{whole, whole + "; x=y", whole + ",x=y", pieces[1] + "; " + pieces[0]} {
+			for _, before := range []string{"", whole + "; "} {
+				for _, begin := range []int{65536 - len(whole), 65536 - len(pieces[1]), 65536 - 2000, 65536} {
+					pad := "p=" + strings.Repeat("p", begin+near-len(before)-len("p=; ")) + "; "
+					headers = append(headers, before+pad+tail)
+				}
+			}
+		}
+	}
+	for _, header := range headers {
+		b.Cases = append(b.Cases, jsOp{Header: header, Now: time.Now().Unix()})
+	}
+	count := map[string]int{}
+	for i, got := range runtimes[0].run(t, b) {
+		reason, s := w.verdict(headers[i])
+		if s != nil {
+			reason = ""
+		}
+		require.Equal(t, reason, got.Error, "case %d, of %d octets", i, len(headers[i]))
+		count[reason]++
+	}
+	require.Subset(t, []string{"", "none", "torn"}, slices.Collect(maps.Keys(count)))
+	require.Len(t, count, 3, "every answer is among them: %v", count)
 }
