@@ -112,6 +112,9 @@ func (w *World) forge(e event, target int) (made, what string) {
 	case 20:
 		return strings.ReplaceAll(whole, "; ", ", ") + "; " + whole, fmt.Sprintf("write %d twice, once joined by commas", t.number)
 	case 21:
+		if n%4 == 0 {
+			return atTheBound(whole, n/4), fmt.Sprintf("write %d, and again where a reader's bound cuts it", t.number)
+		}
 		i := n % len(t.pieces)
 		return whole + "; " + pieceName(name, i) + "=" + flip(t.pieces, n)[i], fmt.Sprintf("write %d with a second, different piece %d", t.number, i)
 	case 22:
@@ -119,6 +122,13 @@ func (w *World) forge(e event, target int) (made, what string) {
 	}
 	parts := strings.Split(whole, "; ")
 	return strings.Join(append(parts[1:], parts[0]), "; "), fmt.Sprintf("write %d with its head last", t.number)
+}
+
+// atTheBound is a write, and the same again around the 65,536th octet of the header.
+func atTheBound(whole string, n int) string {
+	before := whole + "; pad="
+	begin := 65536 - n%(len(whole)+2)
+	return before + strings.Repeat("p", begin-len(before)-len("; ")) + "; " + whole + "; last=1"
 }
 
 // chunked is a recent write of several cookies.
