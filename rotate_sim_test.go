@@ -405,9 +405,9 @@ func simulate(h habit, seed uint64, n int64) (cases, lost int64, example string)
 }
 
 // inFull is for CI, and there for one of the runs of these tests: neither the race detector nor
-// FIPS mode has more to find here.
+// FIPS mode nor WebAssembly has more to find here.
 func inFull() bool {
-	return os.Getenv("SIGNET_REQUIRE_ALL") == "1" && !raceDetector && os.Getenv("GODEBUG") == ""
+	return os.Getenv("SIGNET_REQUIRE_ALL") == "1" && !raceDetector && os.Getenv("GODEBUG") == "" && runtime.GOARCH != "wasm"
 }
 
 func TestSimulatedRotationsLoseNoSession(t *testing.T) {

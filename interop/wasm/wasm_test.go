@@ -87,7 +87,7 @@ func TestTheLibraryAsWebAssembly(t *testing.T) {
 						t.Logf("%s: %s is left out: %s", target.goos, name, left[name])
 					}
 				}
-				text := output(t, target.run(t, binary, "-test.v", "-test.timeout=5m", "-test.skip", "^("+strings.Join(names, "|")+")$"), dir)
+				text := output(t, target.run(t, binary, "-test.v", "-test.timeout=9m", "-test.skip", "^("+strings.Join(names, "|")+")$"), dir)
 				passed := len(regexp.MustCompile(`(?m)^--- PASS`).FindAllString(text, -1))
 				skipped := regexp.MustCompile(`(?m)^--- SKIP: (\S+)`).FindAllStringSubmatch(text, -1)
 				require.Positive(t, passed)
@@ -97,11 +97,11 @@ func TestTheLibraryAsWebAssembly(t *testing.T) {
 	}
 }
 
-// output runs cmd for four minutes at most: where a goroutine spins, the time-out of the tests themselves never fires.
+// output runs cmd for ten minutes at most: where a goroutine spins, the time-out of the tests themselves never fires.
 func output(t *testing.T, cmd *exec.Cmd, dir string) string {
 	t.Helper()
 	cmd.Dir = dir
-	end := time.AfterFunc(4*time.Minute, func() { _ = cmd.Process.Kill() })
+	end := time.AfterFunc(10*time.Minute, func() { _ = cmd.Process.Kill() })
 	defer end.Stop()
 	out, err := cmd.CombinedOutput()
 	if err != nil {
