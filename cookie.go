@@ -406,10 +406,11 @@ func (c *cookie) read(fields []string, in *received) {
 			at += next
 			// Only ours count: the name within another cookie's value must not hide them.
 			if i, value, ours := c.index(field[at:]); ours && startsPair(field[:at]) {
-				if !whole && !strings.ContainsAny(value, ";,") {
+				value, ended := cutValue(value)
+				if !whole && !ended {
 					break // it goes beyond maxScan, and half a piece would make a good session torn
 				}
-				in.add(i, cutValue(value))
+				in.add(i, value)
 				occurrences++
 			}
 			at += len(c.name)
@@ -423,18 +424,15 @@ func startsPair(before string) bool {
 	return before == "" || before[len(before)-1] == ';' || before[len(before)-1] == ','
 }
 
-func cutValue(rest string) string {
-	if i := strings.IndexByte(rest, ';'); i >= 0 {
-		rest = rest[:i]
+// cutValue returns the value that rest begins with, and whether it ends before rest does.
+func cutValue(rest string) (value string, ended bool) {
+	value, _, semicolon := strings.Cut(rest, ";")
+	value, _, comma := strings.Cut(value, ",")
+	value = strings.Trim(value, " \t")
+	if len(value) > 1 && value[0] == '"' && value[len(value)-1] == '"' {
+		value = value[1 : len(value)-1] // as net/http reads it
 	}
-	if i := strings.IndexByte(rest, ','); i >= 0 {
-		rest = rest[:i]
-	}
-	rest = strings.Trim(rest, " \t")
-	if len(rest) > 1 && rest[0] == '"' && rest[len(rest)-1] == '"' {
-		rest = rest[1 : len(rest)-1] // as net/http reads it
-	}
-	return rest
+	return value, semicolon || comma
 }
 
 func (in *received) add(i int, value string) {
