@@ -25,9 +25,9 @@ func TestMovingFromRails(t *testing.T) {
 		change func(*rails.Config)
 		large  int
 	}{
-		"gcm":  {"rails", func(cfg *rails.Config) {}, 2000},
+		"gcm":  {"rails", func(cfg *rails.Config) {}, 1850},
 		"cbc":  {"rails, CBC", func(cfg *rails.Config) { cfg.CBC = true }, 1300},
-		"bare": {"rails, no metadata", func(cfg *rails.Config) { cfg.ExpireAfter, cfg.AllowWithoutPurpose = 0, true }, 2000},
+		"bare": {"rails, no metadata", func(cfg *rails.Config) { cfg.ExpireAfter, cfg.AllowWithoutPurpose = 0, true }, 1850},
 	} {
 		t.Run(variant, func(t *testing.T) {
 			migrate.Run(t, migrate.Stack{
