@@ -675,7 +675,7 @@ func (m *Manager[T]) unchanged(s *Session[T], body []byte) bool {
 // sealLines seals body and returns the lines that set it and expire what it replaces.
 func (m *Manager[T]) sealLines(r *http.Request, s *Session[T], body []byte, now int64) ([]string, error) {
 	s.draw()
-	g, err := m.keys.current()
+	g, _, err := m.keys.current()
 	if err != nil {
 		return nil, err
 	}

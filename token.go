@@ -131,7 +131,7 @@ func (r *Keyring) AppendSeal(dst []byte, f Format, purpose string, plaintext []b
 
 // sealToken leaves the token in s.text.
 func (r *Keyring) sealToken(s *scratch, f Format, name string, plaintext []byte, life time.Duration) error {
-	g, err := r.current()
+	g, _, err := r.current()
 	if err != nil {
 		return err
 	}
@@ -376,13 +376,13 @@ type opened struct {
 // token with "A". A token too long, of an unknown version, id or purpose costs no decryption. It decodes
 // into the capacity of room, an empty slice, where that is enough.
 func (r *Keyring) open(p purpose, token string, room []byte) (opened, error) {
-	g, err := r.current()
+	g, until, err := r.current()
 	if err != nil {
 		return opened{}, err
 	}
 	o, err := r.openWith(g, p, token, room)
 	if err == ErrUnknownKey {
-		if newer := r.learn(g, token); newer != g {
+		if newer := r.learn(g, token, until); newer != g {
 			return r.openWith(newer, p, token, room)
 		}
 	}

@@ -76,7 +76,7 @@ func FromEnv(name string) func(context.Context) (*Keyring, error) {
 
 // Bounds of Watch.
 const (
-	requestWait   = 200 * time.Millisecond // at most, from the begin of a load
+	requestWait   = 200 * time.Millisecond // at most, and that long in all for one load
 	demandGap     = 5 * time.Second        // between a load and one that a request asks for
 	longestLoad   = 10 * time.Second
 	firstRetry    = time.Second // then twice as long each time
@@ -101,8 +101,9 @@ const (
 //
 // Requests help. While Watch runs, a token of an unknown key that was sealed within Propagation + Skew makes the
 // ring load at once, and so does a request that finds the last load overdue, which is how a function wakes
-// up that was frozen. Such a request waits 200 ms at most. These loads are never two at once, 5 seconds after the
-// last one began or later, and at most one for each unknown id in an interval, so a stranger cannot drive the source.
+// up that was frozen, in the middle of a load too. Such a request waits 200 ms at most. These loads are never two at
+// once. For an unknown id there is one in an interval at most, and 5 seconds after the last one began or later, so a
+// stranger cannot drive the source.
 //
 // Before ctx is done, Watch returns an error only if the ring is the zero Keyring or watched already. A nil
 // load or a negative interval panics.
@@ -119,8 +120,7 @@ func (r *Keyring) Watch(ctx context.Context, every time.Duration, load func(cont
 	}
 	defer r.source.Store(nil)
 	for {
-		s.round()
-		pause := time.NewTimer(s.pause())
+		pause := time.NewTimer(s.pause(s.round()))
 		select {
 		case <-ctx.Done():
 			pause.Stop()
@@ -148,8 +148,8 @@ func (r *Keyring) observe(ctx context.Context, e Event) {
 	LogObserver(slog.Default()).Observe(ctx, e)
 }
 
-// Staleness is for health checks: how long ago the ring agreed with its source, and what is wrong since, or
-// nil. An [*UnsafeError] with a small age says that the ring holds keys which the source lacks. While
+// Staleness is for health checks: how long ago the load began which last found that ring and source agree, and what
+// is wrong since, or nil. An [*UnsafeError] with a small age says that the ring holds keys which the source lacks. While
 // Watch does not run it is 0 and nil. Alarm well before the age reaches the policy's Propagation: past it an
 // instance may not know the key that others seal with.
 func (r *Keyring) Staleness() (age time.Duration, err error) {
@@ -181,18 +181,19 @@ type source struct {
 	running    atomic.Pointer[flight]
 
 	mu       sync.Mutex
-	agreed   time.Time // when source and ring last agreed
+	agreed   time.Time // begin of the load after which source and ring last agreed
 	err      error     // of the last load
 	kept     error     // what Update kept, while that lasts
 	failures int
 	unknown  map[keyID]bool // asked for in vain since the last round
 }
 
-// flight is one load.
+// flight is one load. What it brings is as old as its begin: the process may have been frozen in the middle.
 type flight struct {
-	began time.Time
-	done  chan struct{}
-	err   error // set before done is closed
+	began   time.Time
+	awaited atomic.Int64 // since when requests wait for it, in Unix nanoseconds
+	done    chan struct{}
+	err     error // set before done is closed
 }
 
 // now is by the wall clock, since the monotonic one may stand still in a frozen machine.
@@ -209,20 +210,24 @@ func (s *source) interval() time.Duration {
 
 func (s *source) timeout() time.Duration { return min(longestLoad, max(s.interval(), time.Second)) }
 
-// round is one scheduled load, and waits for its end or the timeout.
-func (s *source) round() {
+// heeded is how long a load takes that heeds its context. One that took longer does not, or was frozen.
+func (s *source) heeded() time.Duration { return s.timeout() + time.Second }
+
+// round is one scheduled load, and waits for its end or for as long as one takes that heeds its context.
+func (s *source) round() *flight {
 	s.mu.Lock()
 	clear(s.unknown)
 	f := s.begin()
 	s.mu.Unlock()
-	hung := time.NewTimer(s.timeout() + time.Second) // a load that heeds its context ends by itself
+	hung := time.NewTimer(s.heeded())
 	defer hung.Stop()
 	select {
 	case <-f.done:
 	case <-s.ctx.Done():
 	case <-hung.C:
-		s.failed(fmt.Errorf("signet: the source of keys has not answered since %s", f.began.UTC().Format(time.RFC3339)))
+		s.failed(f, fmt.Errorf("signet: the source of keys has not answered since %s", f.began.UTC().Format(time.RFC3339)))
 	}
+	return f
 }
 
 // begin starts a load, or returns the one that runs. It needs the lock.
@@ -258,9 +263,9 @@ func (s *source) end(f *flight, next *Keyring, err error) {
 	var unsafe *UnsafeError
 	switch partly := errors.As(err, &unsafe) && !unsafe.Refused; {
 	case err == nil || partly:
-		s.succeeded(err, changed)
+		s.succeeded(f, err, changed)
 	default:
-		s.failed(err)
+		s.failed(f, err)
 	}
 	f.err = err
 	s.running.Store(nil)
@@ -273,77 +278,102 @@ func (s *source) end(f *flight, next *Keyring, err error) {
 	}
 }
 
-func (s *source) succeeded(kept error, changed bool) {
+func (s *source) succeeded(f *flight, kept error, changed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.agreed, s.err, s.failures = now(), nil, 0
+	s.agreed, s.err, s.failures = f.began, nil, 0
 	if changed {
 		s.kept = kept
 		clear(s.unknown)
 	}
-	s.overdueAfter(s.interval())
+	s.overdue(f.began, max(s.interval(), time.Second))
 }
 
-func (s *source) failed(err error) {
+func (s *source) failed(f *flight, err error) {
 	if s.ctx.Err() != nil {
 		return // Watch is ending; that is no failure of the source
 	}
 	s.mu.Lock()
 	s.err = err
 	s.failures++
-	s.overdueAfter(max(s.retry(), demandGap))
+	from := now()
+	if from.Sub(f.began) > s.heeded() {
+		from = f.began // what ended it was perhaps the thaw, and the next try may succeed
+	}
+	s.overdue(from, max(s.retry(), demandGap))
 	s.mu.Unlock()
 	s.ring.observe(s.ctx, Event{Kind: "reload-failed", Err: err})
 }
 
-// overdueAfter says when a request finds that the next load should have been.
-func (s *source) overdueAfter(d time.Duration) {
-	s.due.Store(now().Add(d + d/lateTolerance).UnixNano())
+// overdue says when a request finds that the next load should have been.
+func (s *source) overdue(from time.Time, d time.Duration) {
+	s.due.Store(from.Add(d + d/lateTolerance).UnixNano())
 }
 
 func (s *source) retry() time.Duration {
 	return min(firstRetry<<min(s.failures-1, 20), s.interval())
 }
 
-// pause is until the next round.
-func (s *source) pause() time.Duration {
+// pause is until the next round: an interval from the begin of the last one, or from a failure the time until the
+// next try.
+func (s *source) pause(last *flight) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d := s.interval()
 	if s.failures > 0 {
-		d = s.retry()
+		return varied(s.retry())
 	}
-	return d - rand.N(d/10+1)
+	d := varied(s.interval())
+	return min(d-now().Sub(last.began), d) // the clock may have been set back
 }
 
-// current is the ring for a request. It costs one atomic load where no Watch runs.
-func (r *Keyring) current() (*ring, error) {
-	if s := r.source.Load(); s != nil {
-		s.refresh()
+// varied is d or up to a tenth less.
+func varied(d time.Duration) time.Duration { return d - rand.N(d/10+1) }
+
+// current is the ring for a request. It costs one atomic load where no Watch runs. A request that loaded may wait for
+// other loads until that time.
+func (r *Keyring) current() (g *ring, until time.Time, err error) {
+	if s := r.source.Load(); s != nil && s.late() {
+		until = now().Add(requestWait)
+		s.refresh(until)
 	}
-	return r.state()
+	g, err = r.state()
+	return g, until, err
 }
 
-// refresh loads if the last load is overdue: the goroutine of Watch was frozen with the process.
-func (s *source) refresh() {
-	t := time.Now().UnixNano()
-	if due := s.due.Load(); due == 0 || t < due && t >= s.began.Load() {
-		return
-	}
-	f := s.running.Load()
-	if f == nil {
-		s.mu.Lock()
-		f = s.begin()
-		s.mu.Unlock()
-	}
-	s.await(f)
+// late is whether the last load is overdue: the goroutine of Watch was frozen with the process.
+func (s *source) late() bool {
+	t, due := time.Now().UnixNano(), s.due.Load()
+	return due != 0 && (t >= due || t < s.began.Load())
 }
 
-// await waits for a load, but no longer than 200 ms from its begin, however many requests do.
-func (s *source) await(f *flight) {
-	left := requestWait - now().Sub(f.began)
-	if left <= 0 || left > requestWait {
-		return
+// refresh loads. A load that was frozen too may bring what is overdue already.
+func (s *source) refresh(until time.Time) {
+	for range 2 {
+		f := s.running.Load()
+		if f == nil {
+			s.mu.Lock()
+			f = s.begin()
+			s.mu.Unlock()
+		}
+		if !s.await(f, until) || !s.late() {
+			return
+		}
+	}
+}
+
+// await waits for a load, and reports whether it has ended. Requests together wait for one load for 200 ms from the
+// first one on, so that a source which hangs does not hold each of them; and again if it goes on longer than a load
+// can, since the process may have been frozen meanwhile.
+func (s *source) await(f *flight, until time.Time) bool {
+	t := now()
+	first := f.awaited.Load()
+	if first == 0 || t.Sub(time.Unix(0, first)).Abs() > s.heeded() {
+		f.awaited.CompareAndSwap(first, t.UnixNano())
+		first = f.awaited.Load()
+	}
+	left := min(until.Sub(t), time.Unix(0, first).Add(requestWait).Sub(t), requestWait)
+	if left <= 0 {
+		return f.ended()
 	}
 	limit := time.NewTimer(left)
 	defer limit.Stop()
@@ -352,10 +382,21 @@ func (s *source) await(f *flight) {
 	case <-limit.C:
 	case <-s.ctx.Done():
 	}
+	return f.ended()
 }
 
-// learn loads because of a token of an unknown key, and returns the ring then in force.
-func (r *Keyring) learn(g *ring, token string) *ring {
+func (f *flight) ended() bool {
+	select {
+	case <-f.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// learn loads because of a token of an unknown key, and returns the ring then in force. It does so a second time if
+// what it found running had begun too long ago to know the key.
+func (r *Keyring) learn(g *ring, token string, until time.Time) *ring {
 	s := r.source.Load()
 	id, issued, ok := peek(token)
 	if s == nil || !ok {
@@ -365,20 +406,26 @@ func (r *Keyring) learn(g *ring, token string) *ring {
 	if issued != 0 && (issued < t-p.spread() || issued > t+seconds(p.skew())) {
 		return g // the key was known everywhere when this was sealed, and is gone
 	}
-	f := s.ask(id)
-	if f == nil {
-		return g
+	if until.IsZero() {
+		until = now().Add(requestWait)
 	}
-	s.await(f)
-	newer := r.ring.Load()
-	select {
-	case <-f.done:
-		if _, known := newer.byID[id]; !known && f.err == nil {
-			r.observe(s.ctx, Event{Kind: "stale-ring", KeyID: id.String()})
+	var last *flight
+	for range 2 {
+		f := s.ask(id)
+		if f == nil {
+			break
 		}
-	default:
+		if last = f; !s.await(f, until) {
+			return r.ring.Load()
+		}
+		if newer := r.ring.Load(); newer.byID[id] != nil {
+			return newer
+		}
 	}
-	return newer
+	if last != nil && last.err == nil {
+		r.observe(s.ctx, Event{Kind: "stale-ring", KeyID: id.String()})
+	}
+	return r.ring.Load()
 }
 
 // ask begins a load for an unknown id, or joins the one that runs, or returns nil if the id was asked for in vain or

@@ -27,6 +27,7 @@ type store struct {
 	err   atomic.Pointer[error]
 	takes atomic.Int64 // how long a load takes, in ns
 	deaf  atomic.Bool  // to the end of its context
+	early atomic.Bool  // it brings what was there when it began
 	loads atomic.Int64
 	mu    sync.Mutex
 	at    []time.Time
@@ -37,6 +38,7 @@ func (s *store) load(ctx context.Context) (*signet.Keyring, error) {
 	s.mu.Lock()
 	s.at = append(s.at, time.Now())
 	s.mu.Unlock()
+	ring := s.ring.Load()
 	done := ctx.Done()
 	if s.deaf.Load() {
 		done = nil
@@ -49,8 +51,28 @@ func (s *store) load(ctx context.Context) (*signet.Keyring, error) {
 	if err := s.err.Load(); err != nil {
 		return nil, *err
 	}
+	if s.early.Load() {
+		return ring, nil
+	}
 	return s.ring.Load(), nil
 }
+
+// freeze makes a load end after that time only, and bring what was there at its begin, as one does that was frozen
+// after it had read. Those begun after thaw are not.
+func (s *store) freeze(d time.Duration) {
+	s.takes.Store(int64(d))
+	s.deaf.Store(true)
+	s.early.Store(true)
+}
+
+// begun is when load n began.
+func (s *store) begun(n int) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.at[n]
+}
+
+func (s *store) thaw() { s.takes.Store(0) }
 
 func (s *store) fail(err error) { s.err.Store(&err) }
 
@@ -309,6 +331,164 @@ func TestAFrozenFunctionLoadsAtItsFirstRequest(t *testing.T) {
 		_ = seal(t, w.keys)
 		_ = seal(t, w.keys)
 		require.Equal(t, 200*time.Millisecond, time.Since(start), "a source that hangs costs one wait, not one each")
+	})
+}
+
+func TestAFunctionFrozenInTheMiddleOfALoad(t *testing.T) {
+	const frozen = 5 * time.Hour
+	seals := func(w *watched) (int, time.Duration) {
+		start := time.Now()
+		_ = seal(w.T, w.keys)
+		return len(w.keys.Keys()), time.Since(start)
+	}
+	t.Run("its first request comes after the load, which brings what was true hours ago", func(t *testing.T) {
+		watch(t, 0, func(t *testing.T, w *watched) {
+			w.sleep(time.Hour)
+			w.freeze(frozen)
+			_, _ = seals(w) // begins it
+			w.thaw()
+			w.publish()
+			w.sleep(time.Until(w.begun(1).Add(frozen)))
+			age, err := w.keys.Staleness()
+			require.NoError(t, err)
+			require.Equal(t, frozen, age)
+			require.EqualValues(t, 2, w.loads.Load())
+			n, took := seals(w)
+			require.Equal(t, 3, n)
+			require.Zero(t, took)
+		})
+	})
+	t.Run("its first request comes before the end of the load", func(t *testing.T) {
+		watch(t, time.Minute, func(t *testing.T, w *watched) {
+			w.freeze(frozen)
+			w.sleep(time.Minute) // the second load has begun
+			w.thaw()
+			w.publish()
+			w.sleep(time.Until(w.begun(1).Add(frozen - 50*time.Millisecond)))
+			n, took := seals(w)
+			require.Equal(t, 3, n)
+			require.Equal(t, 50*time.Millisecond, took)
+		})
+	})
+	t.Run("a request had waited for the load in vain before the freeze", func(t *testing.T) {
+		watch(t, 0, func(t *testing.T, w *watched) {
+			w.sleep(time.Hour)
+			w.freeze(frozen)
+			_, took := seals(w)
+			require.Equal(t, 200*time.Millisecond, took)
+			w.thaw()
+			w.publish()
+			w.sleep(time.Until(w.begun(1).Add(frozen - 50*time.Millisecond)))
+			n, took := seals(w)
+			require.Equal(t, 3, n)
+			require.Equal(t, 50*time.Millisecond, took)
+		})
+	})
+	t.Run("the load fails at the thaw", func(t *testing.T) {
+		watch(t, time.Minute, func(t *testing.T, w *watched) {
+			w.freeze(frozen)
+			w.sleep(time.Minute)
+			w.thaw()
+			w.publish()
+			w.fail(errors.New("connection reset"))
+			w.sleep(time.Until(w.begun(1).Add(frozen)))
+			w.err.Store(nil)
+			n, took := seals(w)
+			require.Equal(t, 3, n)
+			require.Zero(t, took)
+		})
+	})
+	t.Run("the ring is not overdue, and the token's key is in the source only", func(t *testing.T) {
+		watch(t, 20*time.Minute, func(t *testing.T, w *watched) {
+			w.freeze(30 * time.Second)
+			w.sleep(20 * time.Minute)
+			w.thaw()
+			token := seal(t, w.publish())
+			w.sleep(time.Until(w.begun(1).Add(30*time.Second - 50*time.Millisecond)))
+			got, err := w.keys.Open("test", token)
+			require.NoError(t, err)
+			require.Equal(t, "x", string(got))
+			require.EqualValues(t, 3, w.loads.Load())
+			require.Zero(t, w.count("stale-ring"))
+		})
+	})
+	t.Run("the second load takes longer than the request waits for both", func(t *testing.T) {
+		watch(t, time.Minute, func(t *testing.T, w *watched) {
+			w.freeze(frozen)
+			w.sleep(time.Minute)
+			w.takes.Store(int64(time.Second))
+			w.publish()
+			w.sleep(time.Until(w.begun(1).Add(frozen - 50*time.Millisecond)))
+			n, took := seals(w)
+			require.Equal(t, 2, n)
+			require.Equal(t, 200*time.Millisecond, took)
+			n, took = seals(w)
+			require.Equal(t, 2, n)
+			require.Equal(t, 50*time.Millisecond, took, "requests wait for one load for 200 ms in all")
+			w.sleep(time.Second)
+			n, took = seals(w)
+			require.Equal(t, 3, n)
+			require.Zero(t, took)
+		})
+	})
+}
+
+func TestARequestWaitsFor200MillisecondsInAll(t *testing.T) {
+	watch(t, 7*time.Second, func(t *testing.T, w *watched) {
+		w.takes.Store(int64(5100 * time.Millisecond))
+		w.fail(errors.New("gone"))
+		w.sleep(7 * time.Second)
+		w.takes.Store(int64(time.Second))
+		token := seal(t, w.publish())
+		w.sleep(time.Until(w.begun(1).Add(5 * time.Second)))
+		start := time.Now() // the last load is overdue, and the one that runs fails in 100 ms
+		_, err := w.keys.Open("test", token)
+		require.ErrorIs(t, err, signet.ErrUnknownKey)
+		require.Equal(t, 200*time.Millisecond, time.Since(start))
+		require.EqualValues(t, 3, w.loads.Load(), "the unknown key made it load again")
+	})
+}
+
+func TestASourceThatHangsCostsOneWaitWhileALoadMayLast(t *testing.T) {
+	watch(t, time.Minute, func(t *testing.T, w *watched) {
+		w.sleep(10 * time.Second)
+		w.takes.Store(int64(time.Hour))
+		w.deaf.Store(true)
+		w.sleep(10 * time.Minute)
+		start, waited := time.Now(), time.Duration(0)
+		for time.Since(start) < 10*time.Minute {
+			before := time.Now()
+			_ = seal(t, w.keys)
+			waited += time.Since(before)
+			time.Sleep(10 * time.Millisecond)
+		}
+		require.LessOrEqual(t, waited, 55*200*time.Millisecond, "200 ms in 11 s")
+		require.EqualValues(t, 2, w.loads.Load())
+	})
+}
+
+func TestIntervalsAreFromBeginToBegin(t *testing.T) {
+	watch(t, time.Minute, func(t *testing.T, w *watched) {
+		w.takes.Store(int64(9 * time.Second))
+		w.sleep(time.Hour)
+		require.Greater(t, len(w.at), 60)
+		for i := 2; i < len(w.at); i++ {
+			gap := w.at[i].Sub(w.at[i-1])
+			require.GreaterOrEqual(t, gap, 54*time.Second)
+			require.LessOrEqual(t, gap, time.Minute)
+		}
+	})
+}
+
+func TestASourceSlowerThanItsIntervalHoldsNoRequest(t *testing.T) {
+	watch(t, time.Second/10, func(t *testing.T, w *watched) {
+		w.takes.Store(int64(time.Second / 2))
+		for range 1000 {
+			start := time.Now()
+			_ = seal(t, w.keys)
+			require.Zero(t, time.Since(start))
+			time.Sleep(10 * time.Millisecond)
+		}
 	})
 }
 
