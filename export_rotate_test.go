@@ -93,10 +93,22 @@ func SameAlgorithm(a, b *Keyring, id uint32) bool {
 	return k == nil || o == nil || k.alg == o.alg
 }
 
-// Freeze is a Watch whose goroutine ran once and then never again, as in a function that is frozen between two
-// requests. It ends with ctx.
+// Freeze is a Watch whose goroutine began one load and then never ran again, as in a function that is frozen between
+// two requests. It ends with ctx.
 func Freeze(ctx context.Context, r *Keyring, every time.Duration, load func(context.Context) (*Keyring, error)) {
-	s := &source{ring: r, ctx: ctx, every: every, load: load}
+	s := newSource(r, ctx, every, load)
 	r.source.Store(s)
-	s.round()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.begin(now())
+}
+
+// SetBack is the clock set back by d, seen from the times that a source keeps.
+func SetBack(r *Keyring, d time.Duration) {
+	s := r.source.Load()
+	s.began.Add(int64(d))
+	s.due.Add(int64(d))
+	if f := s.running.Load(); f != nil {
+		f.awaited.Add(int64(d))
+	}
 }

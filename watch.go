@@ -101,9 +101,9 @@ const (
 //
 // Requests help. While Watch runs, a token of an unknown key that was sealed within Propagation + Skew makes the
 // ring load at once, and so does a request that finds the last load overdue, which is how a function wakes
-// up that was frozen, in the middle of a load too. Such a request waits 200 ms at most. These loads are never two at
-// once. For an unknown id there is one in an interval at most, and 5 seconds after the last one began or later, so a
-// stranger cannot drive the source.
+// up that was frozen, in the middle of a load too. Such a request waits 200 ms at most, or 400 ms after a freeze in
+// the middle of a load. These loads are never two at once. For an unknown id there is one in an interval at most, and
+// 5 seconds after the last one began or later, so a stranger cannot drive the source.
 //
 // Before ctx is done, Watch returns an error only if the ring is the zero Keyring or watched already. A nil
 // load or a negative interval panics.
@@ -114,20 +114,20 @@ func (r *Keyring) Watch(ctx context.Context, every time.Duration, load func(cont
 	if _, err := r.state(); err != nil {
 		return err
 	}
-	s := &source{ring: r, ctx: ctx, every: every, load: load}
+	s := newSource(r, ctx, every, load)
 	if !r.source.CompareAndSwap(nil, s) {
 		return errors.New("signet: the Keyring is watched already; end the other Watch first")
 	}
 	defer r.source.Store(nil)
-	for {
+	for ctx.Err() == nil {
 		pause := time.NewTimer(s.pause(s.round()))
 		select {
 		case <-ctx.Done():
-			pause.Stop()
-			return ctx.Err()
 		case <-pause.C:
 		}
+		pause.Stop()
 	}
+	return ctx.Err()
 }
 
 // SetObserver sets who is told of reloads by Watch; nil restores the default, a
@@ -148,8 +148,8 @@ func (r *Keyring) observe(ctx context.Context, e Event) {
 	LogObserver(slog.Default()).Observe(ctx, e)
 }
 
-// Staleness is for health checks: how long ago the load began which last found that ring and source agree, and what
-// is wrong since, or nil. An [*UnsafeError] with a small age says that the ring holds keys which the source lacks. While
+// Staleness is for health checks: how long ago the load began after which ring and source last agreed, or Watch
+// began, and what is wrong since, or nil. An [*UnsafeError] with a small age says that the ring holds keys which the source lacks. While
 // Watch does not run it is 0 and nil. Alarm well before the age reaches the policy's Propagation: past it an
 // instance may not know the key that others seal with.
 func (r *Keyring) Staleness() (age time.Duration, err error) {
@@ -161,9 +161,6 @@ func (r *Keyring) Staleness() (age time.Duration, err error) {
 	defer s.mu.Unlock()
 	if err = s.err; err == nil {
 		err = s.kept
-	}
-	if s.agreed.IsZero() {
-		return 0, err
 	}
 	return max(0, now().Sub(s.agreed)), err
 }
@@ -181,7 +178,7 @@ type source struct {
 	running    atomic.Pointer[flight]
 
 	mu       sync.Mutex
-	agreed   time.Time // begin of the load after which source and ring last agreed
+	agreed   time.Time // begin of the load after which source and ring last agreed, or of Watch
 	err      error     // of the last load
 	kept     error     // what Update kept, while that lasts
 	failures int
@@ -191,9 +188,15 @@ type source struct {
 // flight is one load. What it brings is as old as its begin: the process may have been frozen in the middle.
 type flight struct {
 	began   time.Time
-	awaited atomic.Int64 // since when requests wait for it, in Unix nanoseconds
+	awaited atomic.Int64 // when 200 ms began in which requests wait for it, in Unix nanoseconds
 	done    chan struct{}
 	err     error // set before done is closed
+}
+
+func newSource(r *Keyring, ctx context.Context, every time.Duration, load func(context.Context) (*Keyring, error)) *source {
+	s := &source{ring: r, ctx: ctx, every: every, load: load, agreed: now()}
+	s.overdue(s.agreed)
+	return s
 }
 
 // now is by the wall clock, since the monotonic one may stand still in a frozen machine.
@@ -217,7 +220,7 @@ func (s *source) heeded() time.Duration { return s.timeout() + time.Second }
 func (s *source) round() *flight {
 	s.mu.Lock()
 	clear(s.unknown)
-	f := s.begin()
+	f := s.begin(now())
 	s.mu.Unlock()
 	hung := time.NewTimer(s.heeded())
 	defer hung.Stop()
@@ -230,12 +233,13 @@ func (s *source) round() *flight {
 	return f
 }
 
-// begin starts a load, or returns the one that runs. It needs the lock.
-func (s *source) begin() *flight {
+// begin starts a load for which requests wait since then, or returns the one that runs. It needs the lock.
+func (s *source) begin(since time.Time) *flight {
 	if f := s.running.Load(); f != nil {
 		return f
 	}
 	f := &flight{began: now(), done: make(chan struct{})}
+	f.awaited.Store(since.UnixNano())
 	s.running.Store(f)
 	s.began.Store(f.began.UnixNano())
 	go func() {
@@ -286,7 +290,7 @@ func (s *source) succeeded(f *flight, kept error, changed bool) {
 		s.kept = kept
 		clear(s.unknown)
 	}
-	s.overdue(f.began, max(s.interval(), time.Second))
+	s.overdue(f.began)
 }
 
 func (s *source) failed(f *flight, err error) {
@@ -300,15 +304,16 @@ func (s *source) failed(f *flight, err error) {
 	if from.Sub(f.began) > s.heeded() {
 		from = f.began // what ended it was perhaps the thaw, and the next try may succeed
 	}
-	s.overdue(from, max(s.retry(), demandGap))
+	s.due.Store(late(from, max(s.retry(), demandGap)))
 	s.mu.Unlock()
 	s.ring.observe(s.ctx, Event{Kind: "reload-failed", Err: err})
 }
 
-// overdue says when a request finds that the next load should have been.
-func (s *source) overdue(from time.Time, d time.Duration) {
-	s.due.Store(from.Add(d + d/lateTolerance).UnixNano())
-}
+// overdue says when a request finds that the load after one at t should have been. No load that heeds its context
+// is overdue at its end.
+func (s *source) overdue(t time.Time) { s.due.Store(late(t, max(s.interval(), s.heeded()))) }
+
+func late(from time.Time, d time.Duration) int64 { return from.Add(d + d/lateTolerance).UnixNano() }
 
 func (s *source) retry() time.Duration {
 	return min(firstRetry<<min(s.failures-1, 20), s.interval())
@@ -342,8 +347,9 @@ func (r *Keyring) current() (g *ring, until time.Time, err error) {
 
 // late is whether the last load is overdue: the goroutine of Watch was frozen with the process.
 func (s *source) late() bool {
-	t, due := time.Now().UnixNano(), s.due.Load()
-	return due != 0 && (t >= due || t < s.began.Load())
+	began, due := s.began.Load(), s.due.Load() // before the time, or a load could seem to have begun in the future
+	t := time.Now().UnixNano()
+	return t >= due || t < began
 }
 
 // refresh loads. A load that was frozen too may bring what is overdue already.
@@ -352,22 +358,24 @@ func (s *source) refresh(until time.Time) {
 		f := s.running.Load()
 		if f == nil {
 			s.mu.Lock()
-			f = s.begin()
+			if s.late() { // still
+				f = s.begin(until.Add(-requestWait))
+			}
 			s.mu.Unlock()
 		}
-		if !s.await(f, until) || !s.late() {
+		if f == nil || !s.await(f, until) || !s.late() {
 			return
 		}
 	}
 }
 
-// await waits for a load, and reports whether it has ended. Requests together wait for one load for 200 ms from the
-// first one on, so that a source which hangs does not hold each of them; and again if it goes on longer than a load
-// can, since the process may have been frozen meanwhile.
+// await waits for a load, and reports whether it has ended. All requests wait for it in its first 200 ms only, so that
+// a source which is slow or hangs does not hold each of them; and once more each time it has gone on for longer than a load
+// can that heeds its context, since the process may have been frozen meanwhile.
 func (s *source) await(f *flight, until time.Time) bool {
 	t := now()
 	first := f.awaited.Load()
-	if first == 0 || t.Sub(time.Unix(0, first)).Abs() > s.heeded() {
+	if d := t.Sub(time.Unix(0, first)); d < 0 || d > s.heeded() { // below 0 the clock was set back
 		f.awaited.CompareAndSwap(first, t.UnixNano())
 		first = f.awaited.Load()
 	}
@@ -411,7 +419,7 @@ func (r *Keyring) learn(g *ring, token string, until time.Time) *ring {
 	}
 	var last *flight
 	for range 2 {
-		f := s.ask(id)
+		f := s.ask(id, until.Add(-requestWait))
 		if f == nil {
 			break
 		}
@@ -430,7 +438,7 @@ func (r *Keyring) learn(g *ring, token string, until time.Time) *ring {
 
 // ask begins a load for an unknown id, or joins the one that runs, or returns nil if the id was asked for in vain or
 // the last load is too recent.
-func (s *source) ask(id keyID) *flight {
+func (s *source) ask(id keyID, since time.Time) *flight {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.unknown[id] {
@@ -446,7 +454,7 @@ func (s *source) ask(id keyID) *flight {
 		s.unknown = map[keyID]bool{}
 	}
 	s.unknown[id] = true
-	return s.begin()
+	return s.begin(since)
 }
 
 // peek reads a token's key id and issue time, 0 if it does not say, as it is: unauthenticated.
